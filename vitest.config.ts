@@ -4,7 +4,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
-    reporters: ["default"],
+    reporters: ["default", "./test/support/reporter.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
   },
