@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
@@ -17,7 +17,13 @@ export interface LayerRecord {
   readonly tarSplit: string;
 }
 
-export const RECORD_FILES = { cacheID: "cache-id", diff: "diff", size: "size", parent: "parent", tarSplit: "tar-split.json.gz" };
+export const RECORD_FILES = {
+  cacheID: "cache-id",
+  diff: "diff",
+  size: "size",
+  parent: "parent",
+  tarSplit: "tar-split.json.gz",
+};
 const HEX64 = /^[0-9a-f]{64}$/;
 
 /** null where there is no such layer; fails with CORRUPT_STORE, naming the file, where its record is damaged. */
@@ -95,7 +101,8 @@ function readField(directory: string, name: string): string | null {
 function textField(directory: string, name: string): string {
   const text = readField(directory, name);
   if (text === null) throw damaged(directory, name, "it is missing");
-  if (text === "" || /[\s/]/.test(text)) throw damaged(directory, name, `it holds ${JSON.stringify(text.slice(0, 80))}`);
+  if (text === "" || /[\s/]/.test(text))
+    throw damaged(directory, name, `it holds ${JSON.stringify(text.slice(0, 80))}`);
   return text;
 }
 
@@ -112,7 +119,8 @@ function digestField(directory: string, name: string, text: string | null): Dige
 function sizeField(directory: string): number {
   const text = textField(directory, RECORD_FILES.size);
   const size = Number(text);
-  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(size)) throw damaged(directory, RECORD_FILES.size, `it holds ${text}`);
+  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(size))
+    throw damaged(directory, RECORD_FILES.size, `it holds ${text}`);
   return size;
 }
 

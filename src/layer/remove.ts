@@ -3,11 +3,18 @@ import { rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { fsyncDirectory } from "../sys/durable.ts";
+import { layerDirectory } from "./layout.ts";
 import { readLeases, type StaleLease } from "./lease.ts";
-import { listChainIDs, listContainerParents, listRemoving, readCacheID, readLayerRecord, readNames } from "./records.ts";
+import {
+  listChainIDs,
+  listContainerParents,
+  listRemoving,
+  readCacheID,
+  readLayerRecord,
+  readNames,
+} from "./records.ts";
 import { hideRecord } from "./register.ts";
 import type { LayerStore } from "./store.ts";
-import { layerDirectory } from "./layout.ts";
 
 /**
  * Removes those of `candidates` (any order) that no image, container, mount, lease or other layer uses, each from the
@@ -87,7 +94,8 @@ function topmostFirst(store: LayerStore, chainIDs: ReadonlySet<Digest>): Digest[
     let depth = 0;
     let record = readLayerRecord(store.layout, chainID);
     if (record === null) continue;
-    for (; record !== null; depth++) record = record.parent === null ? null : readLayerRecord(store.layout, record.parent);
+    for (; record !== null; depth++)
+      record = record.parent === null ? null : readLayerRecord(store.layout, record.parent);
     depths.set(chainID, depth);
   }
   return [...depths.keys()].sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0));

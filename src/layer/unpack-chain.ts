@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Digest } from "../core/digest.ts";
-import type { Extent } from "../core/image.ts";
 import { LayerfsError } from "../core/errors.ts";
+import type { Extent } from "../core/image.ts";
 import { emptyDirectory } from "../sys/remove-tree.ts";
 import type { ApplyJob, JobResult } from "./apply/job.ts";
 import type { ApplyOutcome, ApplyPool } from "./apply/pool.ts";

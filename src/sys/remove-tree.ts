@@ -1,6 +1,7 @@
 import { LayerfsError, printable } from "../core/errors.ts";
-import { check, tryUnlinkat } from "./at.ts";
+import { check, openDirectory, tryUnlinkat } from "./at.ts";
 import { EBUSY, EISDIR, ENOENT } from "./errno.ts";
+import { close } from "./file.ts";
 import { AT_REMOVEDIR } from "./flags.ts";
 import { type DirectoryEntry, readDirectory } from "./read-dir.ts";
 import { TreeCursor } from "./tree-cursor.ts";
@@ -19,6 +20,16 @@ export function removeTree(dirfd: number, name: Buffer): void {
 /** Empties the directory `dirfd`, which stays. Guarantees as `removeTree`. */
 export function removeContents(dirfd: number): void {
   removeContentsOf(dirfd, Buffer.from("."));
+}
+
+/** Empties the directory at `path`, which stays. Guarantees as `removeTree`. */
+export function emptyDirectory(path: string): void {
+  const fd = openDirectory(path);
+  try {
+    removeContents(fd);
+  } finally {
+    close(fd);
+  }
 }
 
 interface Level {

@@ -148,7 +148,10 @@ function walk<D extends Directory>(
     const found = target.lookup(at, name);
     if (found.kind === "symlink") {
       if (++symlinks > MAX_SYMLINKS) {
-        throw new LayerfsError("INVALID_LAYER", `${printableKey(pathKey(components))}: too many levels of symbolic links`);
+        throw new LayerfsError(
+          "INVALID_LAYER",
+          `${printableKey(pathKey(components))}: too many levels of symbolic links`,
+        );
       }
       followed?.add(joinKey(at.path, name));
       if (found.target[0] === 0x2f) stack.length = 1;

@@ -53,7 +53,10 @@ export function classifyEntry(name: Buffer): EntryPath {
   if (!startsWith(last, WHITEOUT)) return { kind: "node", parent, name: last };
   const hidden = last.subarray(WHITEOUT.length);
   if (hidden.length === 0 || hidden.equals(DOT) || hidden.equals(DOTDOT)) {
-    throw new LayerfsError("INVALID_LAYER", `${printable(name)}: a whiteout must name a file, found ${printable(last)}`);
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `${printable(name)}: a whiteout must name a file, found ${printable(last)}`,
+    );
   }
   return { kind: "whiteout", parent, name: hidden };
 }

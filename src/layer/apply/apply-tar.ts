@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { LayerfsError, printable } from "../../core/errors.ts";
 import { type Digest, parseDigest } from "../../core/digest.ts";
+import { LayerfsError, printable } from "../../core/errors.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { tarReader } from "../../tar/reader.ts";
 import { type SplitRecorder, splitRecorder } from "../../tar/tar-split.ts";
-import { type Effect, changeset } from "../../union/changeset.ts";
+import { changeset, type Effect } from "../../union/changeset.ts";
 import { cleanPath, pathKey } from "../../union/entry-path.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { SpaceGuard } from "./space-guard.ts";
@@ -76,7 +76,10 @@ class EntryApplier {
 
   entry(entry: TarEntry): void {
     if (++this.entries > MAX_ENTRIES) {
-      throw new LayerfsError("LIMIT_EXCEEDED", `${printable(entry.name)}: the layer has more than ${MAX_ENTRIES} entries`);
+      throw new LayerfsError(
+        "LIMIT_EXCEEDED",
+        `${printable(entry.name)}: the layer has more than ${MAX_ENTRIES} entries`,
+      );
     }
     this.#space.node();
     const effect = this.#changes.add(entry);

@@ -1,7 +1,9 @@
 import type { Timespec } from "../../core/timespec.ts";
-import { close, fstat, type Stat, tryOpenat2, tryStatat } from "../../sys/at.ts";
+import { tryOpenat2 } from "../../sys/at.ts";
 import { ENOENT, systemError } from "../../sys/errno.ts";
+import { close } from "../../sys/file.ts";
 import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from "../../sys/flags.ts";
+import { fstat, type Stat, tryStatat } from "../../sys/stat.ts";
 
 export interface OpenDirectory {
   readonly fd: number;
@@ -52,7 +54,7 @@ export class DiskTree implements Disposable {
 
   directory(path: string): OpenDirectory {
     const found = this.tryDirectory(path);
-    if (typeof found === "number") throw systemError(-found, "open directory", `/${path}`);
+    if (typeof found === "number") throw systemError(found, "open directory", `/${path}`);
     return found;
   }
 
@@ -63,7 +65,7 @@ export class DiskTree implements Disposable {
     const stat = tryStatat(at.fd, name);
     if (typeof stat !== "number") return stat;
     if (stat === -ENOENT) return null;
-    throw systemError(-stat, "look at", name);
+    throw systemError(stat, "look at", name);
   }
 
   /** Must be called before `path` or what is below it is removed or replaced. */

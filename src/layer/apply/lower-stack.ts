@@ -1,7 +1,8 @@
-import { openSync, constants } from "node:fs";
-import { close, readlinkat, type Stat, tryStatat } from "../../sys/at.ts";
+import { openDirectory, readlinkat } from "../../sys/at.ts";
 import { ELOOP, ENOENT, ENOTDIR, systemError } from "../../sys/errno.ts";
-import { tryGetXattr } from "../../sys/xattr.ts";
+import { close } from "../../sys/file.ts";
+import { type Stat, tryStatat } from "../../sys/stat.ts";
+import { getXattr } from "../../sys/xattr.ts";
 
 /** A node of the union of the layers below. `path` is the key of its parent joined with its name. */
 export interface LowerNode {
@@ -23,7 +24,7 @@ export class LowerStack implements Disposable {
 
   /** `directories`: topmost first. */
   constructor(directories: readonly string[]) {
-    this.#roots = directories.map((path) => openSync(path, constants.O_RDONLY | constants.O_DIRECTORY));
+    this.#roots = directories.map(openDirectory);
     this.#contributors.set("", this.#roots);
   }
 
@@ -81,7 +82,7 @@ function statBelow(rootFd: number, path: Buffer): Stat | null {
   const stat = tryStatat(rootFd, path);
   if (typeof stat !== "number") return stat;
   if (stat === -ENOENT || stat === -ENOTDIR || stat === -ELOOP) return null;
-  throw systemError(-stat, "look at", path);
+  throw systemError(stat, "look at", path);
 }
 
 function isWhiteout(stat: Stat): boolean {
@@ -89,8 +90,5 @@ function isWhiteout(stat: Stat): boolean {
 }
 
 function isOpaque(rootFd: number, path: Buffer): boolean {
-  return OPAQUE_XATTRS.some((key) => {
-    const value = tryGetXattr(rootFd, path, key);
-    return typeof value !== "number" && value.toString("latin1") === "y";
-  });
+  return OPAQUE_XATTRS.some((key) => getXattr(rootFd, path, key)?.toString("latin1") === "y");
 }

@@ -1,23 +1,20 @@
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
 import {
-  close,
   fchmod,
+  fchmodat,
   fchownat,
-  fchown,
-  ftruncate,
   futimens,
-  pwrite,
-  tryFchmodat,
   tryMkdirat,
   tryMknodat,
   tryOpenat,
   trySymlinkat,
   utimensat,
 } from "../../sys/at.ts";
-import { EEXIST, ENOTSUP, EPERM, systemError } from "../../sys/errno.ts";
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, O_WRONLY } from "../../sys/flags.ts";
-import { listXattrs, removeXattr, trySetXattr, trySetXattrFd } from "../../sys/xattr.ts";
+import { EEXIST, EOPNOTSUPP, EPERM, systemError } from "../../sys/errno.ts";
+import { close, ftruncate, pwrite } from "../../sys/file.ts";
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../sys/flags.ts";
+import { listXattrs, removeXattr, trySetXattr, trySetXattrOf } from "../../sys/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { OpenDirectory } from "./disk-tree.ts";
 import type { Warnings } from "./warnings.ts";
@@ -31,10 +28,9 @@ export interface NodeWriterOptions {
   readonly warnings: Warnings;
 }
 
-const S_IFCHR = 0o020000;
-const S_IFBLK = 0o060000;
-const S_IFIFO = 0o010000;
 const HERE = Buffer.from(".");
+/** Stands for the descriptor itself in calls that take a name below it. */
+const SELF = Buffer.alloc(0);
 /** Private to overlayfs: from an archive they could hide or redirect files of other layers. */
 const OVERLAY_XATTR = /^(trusted|user)\.overlay\./;
 
@@ -60,10 +56,10 @@ export class NodeWriter {
         this.#options.warnings.add("a device node was left out (not permitted)", printable(entry.name));
         return true;
       }
-      throw systemError(-made, `create ${entry.kind}`, entry.name);
+      throw systemError(made, `create ${entry.kind}`, entry.name);
     }
     this.#own(at.fd, name, entry);
-    if (entry.kind !== "symlink") this.#chmod(at.fd, name, entry);
+    if (entry.kind !== "symlink") fchmodat(at.fd, name, entry.mode & 0o7777);
     this.#setXattrs(entry, (key, value) => trySetXattr(at.fd, name, key, value));
     utimensat(at.fd, name, entry.mtime);
     return true;
@@ -72,7 +68,7 @@ export class NodeWriter {
   /** A file without a name, for `linkReserved`. The caller closes it. */
   createUnnamed(at: OpenDirectory, entry: TarEntry): number {
     const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_WRONLY, 0o600);
-    if (fd < 0) throw systemError(-fd, "create an unnamed file for", entry.name);
+    if (fd < 0) throw systemError(fd, "create an unnamed file for", entry.name);
     this.#file = { fd, entry, inheritsGroup: at.setgid, written: 0 };
     return fd;
   }
@@ -92,9 +88,9 @@ export class NodeWriter {
       if (file.written < file.entry.size) ftruncate(file.fd, file.entry.size);
       const { uid, gid, mode } = file.entry;
       const owned = uid === this.#uid && gid === this.#gid && !file.inheritsGroup;
-      if (!owned) this.#chown(() => fchown(file.fd, uid, gid), file.entry);
+      if (!owned) this.#chown(() => fchownat(file.fd, SELF, uid, gid), file.entry);
       if (!owned || (mode & (0o7000 | this.#umask)) !== 0) fchmod(file.fd, mode & 0o7777);
-      this.#setXattrs(file.entry, (key, value) => trySetXattrFd(file.fd, key, value));
+      this.#setXattrs(file.entry, (key, value) => trySetXattrOf(file.fd, key, value));
       futimens(file.fd, file.entry.mtime);
     } finally {
       if (!keepOpen) close(file.fd);
@@ -105,7 +101,7 @@ export class NodeWriter {
   createDirectory(at: OpenDirectory, name: Buffer, entry: DirectoryAttributes): boolean {
     const made = tryMkdirat(at.fd, name, entry.mode & 0o777);
     if (made === -EEXIST) return false;
-    if (made < 0) throw systemError(-made, "create directory", name);
+    if (made < 0) throw systemError(made, "create directory", name);
     this.#directoryAttributes(at, name, entry, false);
     return true;
   }
@@ -127,14 +123,14 @@ export class NodeWriter {
   #directoryAttributes(at: OpenDirectory, name: Buffer, entry: DirectoryAttributes, existed: boolean): void {
     const owned = !existed && entry.uid === this.#uid && entry.gid === this.#gid && !at.setgid;
     if (!owned) this.#own(at.fd, name, entry);
-    if (!owned || (entry.mode & (0o7000 | this.#umask)) !== 0) this.#chmod(at.fd, name, entry);
+    if (!owned || (entry.mode & (0o7000 | this.#umask)) !== 0) fchmodat(at.fd, name, entry.mode & 0o7777);
     this.#setXattrs(entry, (key, value) => trySetXattr(at.fd, name, key, value));
   }
 
   #openFile(at: OpenDirectory, name: Buffer, entry: TarEntry): boolean {
     const fd = tryOpenat(at.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777);
     if (fd === -EEXIST) return false;
-    if (fd < 0) throw systemError(-fd, "create file", entry.name);
+    if (fd < 0) throw systemError(fd, "create file", entry.name);
     this.#file = { fd, entry, inheritsGroup: at.setgid, written: 0 };
     return true;
   }
@@ -163,13 +159,11 @@ export class NodeWriter {
       act();
     } catch (error) {
       if (!(this.#options.ignoreOwners && error instanceof LayerfsError && error.errno === "EPERM")) throw error;
-      this.#options.warnings.add("an owner was not set (not permitted)", `${printable(entry.name)} ${entry.uid}:${entry.gid}`);
+      this.#options.warnings.add(
+        "an owner was not set (not permitted)",
+        `${printable(entry.name)} ${entry.uid}:${entry.gid}`,
+      );
     }
-  }
-
-  #chmod(dirfd: number, name: Buffer, entry: Owned): void {
-    const result = tryFchmodat(dirfd, name, entry.mode & 0o7777);
-    if (result < 0) throw systemError(-result, "set the mode of", entry.name);
   }
 
   #setXattrs(entry: Owned, set: (key: string, value: Buffer) => number): void {
@@ -180,11 +174,14 @@ export class NodeWriter {
       }
       const result = set(key, value);
       if (result >= 0) continue;
-      if (result === -ENOTSUP || (result === -EPERM && (this.#options.ignoreOwners || entry.kind === "symlink"))) {
-        this.#options.warnings.add(`an xattr was left out (${result === -EPERM ? "not permitted" : "not supported here"})`, `${printable(entry.name)} ${key}`);
+      if (result === -EOPNOTSUPP || (result === -EPERM && (this.#options.ignoreOwners || entry.kind === "symlink"))) {
+        this.#options.warnings.add(
+          `an xattr was left out (${result === -EPERM ? "not permitted" : "not supported here"})`,
+          `${printable(entry.name)} ${key}`,
+        );
         continue;
       }
-      throw systemError(-result, `set xattr ${key} of`, entry.name);
+      throw systemError(result, `set xattr ${key} of`, entry.name);
     }
   }
 }

@@ -1,10 +1,11 @@
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
 import { readlinkat, tryLinkat, tryLinkDescriptor, tryMknodat, utimensat } from "../../sys/at.ts";
+import { copyNode } from "../../sys/copy-node.ts";
 import { EEXIST, ENOENT, systemError } from "../../sys/errno.ts";
-import { copyNode } from "../../sys/copy-tree.ts";
+import { S_IFCHR } from "../../sys/flags.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
-import { listXattrs, getXattr, setXattr } from "../../sys/xattr.ts";
+import { getXattr, listXattrs, setXattr } from "../../sys/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { Directory, Found } from "../../union/change-target.ts";
 import { joinKey, printableKey } from "../../union/entry-path.ts";
@@ -17,7 +18,6 @@ import { impliedDirectory } from "./tree-target.ts";
 
 const ROOT: Directory = { path: "" };
 const HERE = Buffer.from(".");
-const S_IFCHR = 0o020000;
 
 export interface OverlayTargetOptions extends NodeWriterOptions {
   /**
@@ -177,9 +177,12 @@ class OverlayTarget implements LayerWriter {
       result = make(this.#own(at));
     }
     if (result === -ENOENT) {
-      throw new LayerfsError("INVALID_LAYER", `${printableKey(path)}: the target of this hard link is not there any more`);
+      throw new LayerfsError(
+        "INVALID_LAYER",
+        `${printableKey(path)}: the target of this hard link is not there any more`,
+      );
     }
-    if (result < 0) throw systemError(-result, "link", printable(name));
+    if (result < 0) throw systemError(result, "link", printable(name));
     return replaced;
   }
 
@@ -212,7 +215,8 @@ class OverlayTarget implements LayerWriter {
     const parent = { path: at.path.slice(0, Math.max(0, slash)) };
     const name = Buffer.from(at.path.slice(slash + 1), "latin1");
     const node = this.#below(parent.path, name);
-    if (node === null) throw new LayerfsError("INVALID_LAYER", `${printableKey(at.path)}: this directory is not there any more`);
+    if (node === null)
+      throw new LayerfsError("INVALID_LAYER", `${printableKey(at.path)}: this directory is not there any more`);
     const attributes = lowerAttributes(node, name);
     this.#nodes.createDirectory(this.#own(parent), name, attributes);
     this.#times.set(at.path, attributes.mtime);
@@ -221,7 +225,8 @@ class OverlayTarget implements LayerWriter {
 
   #carryUp(at: Directory, name: Buffer): void {
     const node = this.#below(at.path, name);
-    if (node === null) throw new LayerfsError("INVALID_LAYER", `${printableKey(joinKey(at.path, name))}: not there any more`);
+    if (node === null)
+      throw new LayerfsError("INVALID_LAYER", `${printableKey(joinKey(at.path, name))}: not there any more`);
     copyNode(node.rootFd, node.path, this.#own(at).fd, name);
   }
 
@@ -236,7 +241,7 @@ class OverlayTarget implements LayerWriter {
     if (this.#tree.stat(at.path, name) !== null || this.#isCut(at.path)) return;
     if (this.#lowers().find(at.path, name.toString("latin1")) === null) return;
     const made = tryMknodat(this.#own(at).fd, name, S_IFCHR, 0, 0);
-    if (made < 0) throw systemError(-made, "create whiteout", printableKey(path));
+    if (made < 0) throw systemError(made, "create whiteout", printableKey(path));
   }
 
   #makeOpaque(path: string): void {
@@ -262,7 +267,9 @@ class OverlayTarget implements LayerWriter {
 function lowerAttributes(node: LowerNode, name: Buffer): DirectoryAttributes {
   const xattrs = new Map<string, Buffer>();
   for (const key of listXattrs(node.rootFd, node.path)) {
-    if (!/^(trusted|user)\.overlay\./.test(key)) xattrs.set(key, getXattr(node.rootFd, node.path, key));
+    if (/^(trusted|user)\.overlay\./.test(key)) continue;
+    const value = getXattr(node.rootFd, node.path, key);
+    if (value !== null) xattrs.set(key, value);
   }
   const { uid, gid, mode, mtime } = node.stat;
   return { name, uid, gid, mode, mtime, xattrs };

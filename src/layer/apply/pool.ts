@@ -84,7 +84,8 @@ async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobC
     job: {
       async finish(lowers) {
         const finished = await ask(thread, { type: "finish", id, lowers });
-        if (finished.type !== "finished") throw new LayerfsError("SYSTEM", `a worker answered ${finished.type} to finish`);
+        if (finished.type !== "finished")
+          throw new LayerfsError("SYSTEM", `a worker answered ${finished.type} to finish`);
         return finished.result;
       },
       abandon: cancel,

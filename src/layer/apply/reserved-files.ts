@@ -1,5 +1,5 @@
 import { LayerfsError } from "../../core/errors.ts";
-import { close } from "../../sys/at.ts";
+import { close } from "../../sys/file.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { printableKey } from "../../union/entry-path.ts";
 import type { OpenDirectory } from "./disk-tree.ts";
@@ -24,7 +24,10 @@ export class ReservedFiles implements Disposable {
   put(path: string, entry: TarEntry, near: OpenDirectory): void {
     if (entry.kind !== "file") return;
     if (this.#files.size >= MAX_RESERVED) {
-      throw new LayerfsError("LIMIT_EXCEEDED", `${printableKey(path)}: more than ${MAX_RESERVED} files below names reserved by aufs`);
+      throw new LayerfsError(
+        "LIMIT_EXCEEDED",
+        `${printableKey(path)}: more than ${MAX_RESERVED} files below names reserved by aufs`,
+      );
     }
     this.#files.set(path, this.#nodes.createUnnamed(near, entry));
     this.#writing = true;

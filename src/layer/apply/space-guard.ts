@@ -1,5 +1,5 @@
 import { LayerfsError } from "../../core/errors.ts";
-import { statfs } from "../../sys/file.ts";
+import { statfs } from "../../sys/stat.ts";
 
 export interface SpaceLimits {
   /** Most bytes of content in one layer; null for no limit but the disk's. */
@@ -33,9 +33,13 @@ export function spaceGuard(fd: number, limits: SpaceLimits): SpaceGuard {
     const { blockSize, blocks, available } = statfs(fd);
     const reserve = reserveOf(blockSize * blocks);
     if (available >= reserve) return;
-    throw new LayerfsError("NO_SPACE", `the disk is full: ${available} bytes are free, ${reserve} are kept in reserve`, {
-      hint: "free some space, or use another --root",
-    });
+    throw new LayerfsError(
+      "NO_SPACE",
+      `the disk is full: ${available} bytes are free, ${reserve} are kept in reserve`,
+      {
+        hint: "free some space, or use another --root",
+      },
+    );
   };
   const spend = (cost: number): void => {
     unchecked += cost;

@@ -76,7 +76,8 @@ class TreeTarget implements LayerWriter {
 
   put(at: Directory, name: Buffer, entry: TarEntry): boolean {
     const path = joinKey(at.path, name);
-    const replaced = entry.kind === "directory" ? this.#putDirectory(at, name, path, entry) : this.#putOther(at, name, path, entry);
+    const replaced =
+      entry.kind === "directory" ? this.#putDirectory(at, name, path, entry) : this.#putOther(at, name, path, entry);
     this.#claim(path);
     return replaced;
   }
@@ -170,9 +171,12 @@ class TreeTarget implements LayerWriter {
       result = make(this.#change(at));
     }
     if (result === -ENOENT) {
-      throw new LayerfsError("INVALID_LAYER", `${printableKey(path)}: the target of this hard link is not there any more`);
+      throw new LayerfsError(
+        "INVALID_LAYER",
+        `${printableKey(path)}: the target of this hard link is not there any more`,
+      );
     }
-    if (result < 0) throw systemError(-result, "link", printable(name));
+    if (result < 0) throw systemError(result, "link", printable(name));
     this.#claim(path);
     return replaced;
   }

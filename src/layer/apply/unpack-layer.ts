@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createWriteStream, openSync, read, constants } from "node:fs";
+import { constants, createWriteStream, openSync, read } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
 import { decompress } from "../../compression/decompress.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
-import { close, openDirectory } from "../../sys/file.ts";
+import { openDirectory } from "../../sys/at.ts";
+import { close } from "../../sys/file.ts";
 import { type AppliedTar, applyTar } from "./apply-tar.ts";
 import type { ApplyJob } from "./job.ts";
 import type { LayerWriter } from "./layer-writer.ts";
@@ -87,7 +88,9 @@ async function* readExtent({ fd, offset, length }: Extent): AsyncGenerator<Buffe
 /** tar-split.json.gz; it becomes durable with the record that it is part of. */
 function splitFile(path: string): { write(lines: Buffer): Promise<void>; end(): Promise<void> } {
   const gzip = createGzip({ level: SPLIT_GZIP_LEVEL });
-  const file = createWriteStream("", { fd: openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644) });
+  const file = createWriteStream("", {
+    fd: openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644),
+  });
   const done = pipeline(gzip, file);
   done.catch(() => {});
   return {

@@ -23,10 +23,19 @@ const running = new Map<number, Running>();
 const reply = (message: FromWorker): void => port.postMessage(message);
 
 port.on("message", (message: ToWorker) => {
-  if (message.type === "stop") return port.close();
-  if (message.type === "cancel") return cancel(message.id);
-  if (message.type === "finish") return finish(message.id, message.lowers);
-  void apply(message);
+  switch (message.type) {
+    case "apply":
+      void apply(message);
+      break;
+    case "finish":
+      finish(message.id, message.lowers);
+      break;
+    case "cancel":
+      cancel(message.id);
+      break;
+    case "stop":
+      port.close();
+  }
 });
 
 async function apply({ id, job }: Extract<ToWorker, { type: "apply" }>): Promise<void> {
@@ -67,8 +76,8 @@ function cancel(id: number): void {
 
 function fail(id: number, error: unknown): void {
   drop(id);
-  if (error instanceof LowersNeeded) return reply({ type: "lowers-needed", id });
-  reply({ type: "failed", id, error: errorRecord(asLayerfsError(error)) });
+  if (error instanceof LowersNeeded) reply({ type: "lowers-needed", id });
+  else reply({ type: "failed", id, error: errorRecord(asLayerfsError(error)) });
 }
 
 function drop(id: number): void {
