@@ -56,7 +56,10 @@ async function apply({ id, job }: Extract<ToWorker, { type: "apply" }>): Promise
 
 function finish(id: number, lowers: readonly string[]): void {
   const state = running.get(id);
-  if (state?.applied == null) return fail(id, new LayerfsError("CANCELLED", "the layer was not finished: cancelled"));
+  if (state?.applied == null) {
+    fail(id, new LayerfsError("CANCELLED", "the layer was not finished: cancelled"));
+    return;
+  }
   try {
     const written = state.writer.finish(lowers);
     const { size, entries } = state.applied;

@@ -1,0 +1,51 @@
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+import { LayerfsError } from "../core/errors.ts";
+import { openDirectory, tryOpenat2 } from "../sys/at.ts";
+import { systemError } from "../sys/errno.ts";
+import { close } from "../sys/file.ts";
+import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
+import { assembleTar } from "../tar/tar-split.ts";
+import { cleanPath } from "../union/entry-path.ts";
+import type { LayerRecord } from "./records.ts";
+import type { LayerStore } from "./store.ts";
+
+const READ_SIZE = 512 * 1024;
+
+/**
+ * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
+ * DIGEST_MISMATCH, naming the path, where a file was changed on disk, CORRUPT_STORE where records or files are missing.
+ */
+export async function* openStoredTar(store: LayerStore, record: LayerRecord): AsyncGenerator<Buffer> {
+  const rootFd = openDirectory(store.driver.place(record.cacheID).directory);
+  try {
+    yield* assembleTar(readSplit(record), (name) => readLayerFile(rootFd, name));
+  } finally {
+    close(rootFd);
+  }
+}
+
+/** The JSON lines of a layer's tar-split records. */
+export function readSplit(record: LayerRecord): AsyncIterable<Buffer> {
+  const file = createReadStream(record.tarSplit, { highWaterMark: READ_SIZE });
+  const lines = createGunzip({ chunkSize: READ_SIZE });
+  file.on("error", (cause) => {
+    lines.destroy(
+      new LayerfsError("CORRUPT_STORE", `layer ${record.diffID}: ${record.tarSplit} cannot be read: ${cause.message}`, {
+        hint: "remove the images that use this layer and load them again",
+        cause,
+      }),
+    );
+  });
+  return file.pipe(lines);
+}
+
+/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. */
+export function readLayerFile(rootFd: number, name: Buffer): AsyncIterable<Buffer> {
+  const path = Buffer.concat(
+    cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [Buffer.from("/"), part])),
+  );
+  const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
+  if (fd < 0) throw systemError(fd, "open the layer's file", name);
+  return createReadStream("", { fd, highWaterMark: READ_SIZE });
+}
