@@ -2,8 +2,8 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
-import { resolveImage } from "../image/resolve.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
+import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
 import { recover } from "../layer/remove.ts";
 import { exclusively } from "../layer/store.ts";
@@ -26,7 +26,9 @@ export function mountImage(stores: Stores, request: MountRequest): Promise<strin
     const id = randomBytes(32).toString("hex");
     const target = request.target === undefined ? ownTarget(stores, id) : givenTarget(request.target);
     try {
-      await (request.readWrite ? mountReadWrite(stores, image, top.cacheID, id, target) : mountReadOnly(stores, image, top.cacheID, id, target));
+      await (request.readWrite
+        ? mountReadWrite(stores, image, top.cacheID, id, target)
+        : mountReadOnly(stores, image, top.cacheID, id, target));
       return target;
     } catch (error) {
       if (request.target === undefined) rmdirSync(target);
@@ -42,7 +44,8 @@ export async function mountDirectories(request: DirectoriesMountRequest): Promis
       hint: "give both --upper and --work; the work directory must be empty and on the upper's file system",
     });
   }
-  const directories = upper !== undefined && work !== undefined ? { directory: givenTarget(upper), work: givenTarget(work) } : null;
+  const directories =
+    upper !== undefined && work !== undefined ? { directory: givenTarget(upper), work: givenTarget(work) } : null;
   const lowers = request.lowers.map(givenTarget);
   const target = givenTarget(request.target);
   if (directories === null && lowers.length === 1) {
@@ -90,7 +93,13 @@ function mountReadOnly(stores: Stores, image: StoredImage, top: string, id: stri
 }
 
 /** The read-write layer is named by a lease until the mount's own record names it. */
-async function mountReadWrite(stores: Stores, image: StoredImage, top: string, id: string, target: string): Promise<void> {
+async function mountReadWrite(
+  stores: Stores,
+  image: StoredImage,
+  top: string,
+  id: string,
+  target: string,
+): Promise<void> {
   const { driver, layout } = stores.layers;
   using _lease = createLease(layout, { reason: `mount --rw ${image.id}`, chainIDs: [], making: [], cacheIDs: [id] });
   try {

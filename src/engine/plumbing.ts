@@ -24,7 +24,10 @@ export async function applyToDirectory(
   const rootFd = openDirectory(resolve(directory));
   const { ignoreOwners, maxLayerSize, signal } = options;
   using writer = treeTarget(rootFd, { ignoreOwners, warnings: new Warnings(), implyRoot: false });
-  const { diffID, size } = await applyTar(decompress(tar), writer, { space: spaceGuard(rootFd, { maxLayerSize }), signal });
+  const { diffID, size } = await applyTar(decompress(tar), writer, {
+    space: spaceGuard(rootFd, { maxLayerSize }),
+    signal,
+  });
   const { warnings } = writer.finish([]);
   return { diffID, size, warnings };
 }

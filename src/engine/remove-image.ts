@@ -54,9 +54,13 @@ function layersOf(stores: Stores, id: Digest): Digest[] {
 function refuseMounted(stores: Stores, id: Digest): void {
   const holder = stores.holders.list().find(({ imageID }) => imageID === id);
   if (holder === undefined) return;
-  throw new LayerfsError("CONFLICT", `conflict: unable to delete ${id} (cannot be forced) - image is mounted on ${holder.target}`, {
-    hint: `unmount it first: layerfs umount ${holder.target}`,
-  });
+  throw new LayerfsError(
+    "CONFLICT",
+    `conflict: unable to delete ${id} (cannot be forced) - image is mounted on ${holder.target}`,
+    {
+      hint: `unmount it first: layerfs umount ${holder.target}`,
+    },
+  );
 }
 
 function referenced(id: Digest): LayerfsError {
