@@ -1,0 +1,81 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mounting, program, type Requirement, root } from "./requires.ts";
+
+export type FileSystemKind = "tmpfs" | "ext4" | "ext4-without-d_type" | "xfs" | "btrfs";
+
+/** A fresh, empty file system, mounted; it vanishes at the end of its scope or with the test run's mount namespace. */
+export interface TestFileSystem extends Disposable {
+  readonly kind: FileSystemKind;
+  readonly directory: string;
+}
+
+/** mkfs without the options that cost time; sizes are the least that the programs take, with room to spare. */
+const KINDS: Readonly<Record<FileSystemKind, { readonly size: string; readonly make: readonly string[] }>> = {
+  tmpfs: { size: "256M", make: [] },
+  ext4: { size: "256M", make: ["mkfs.ext4", "-q", "-E", "lazy_itable_init=1,nodiscard"] },
+  "ext4-without-d_type": { size: "64M", make: ["mkfs.ext4", "-q", "-O", "^filetype", "-E", "nodiscard"] },
+  xfs: { size: "320M", make: ["mkfs.xfs", "-q", "-K"] },
+  btrfs: { size: "256M", make: ["mkfs.btrfs", "-q", "-K"] },
+};
+
+/** What making a file system of this kind needs of the machine, for `requires`. */
+export function fileSystem(kind: FileSystemKind): Requirement {
+  const [maker] = KINDS[kind].make;
+  return root() ?? mounting() ?? (maker === undefined ? null : (program(maker) ?? loopDevice()));
+}
+
+/** The kernel's overlayfs, for `requires`. */
+export function overlay(): Requirement {
+  const missing = root() ?? mounting();
+  if (missing !== null) return missing;
+  return /\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8")) ? null : "the kernel has no overlayfs";
+}
+
+/**
+ * Makes and mounts a file system below the temporary directory. Its loop device clears itself when the last mount goes
+ * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most.
+ */
+export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
+  const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
+  const directory = join(parent, "mnt");
+  mkdirSync(directory);
+  const { size, make } = KINDS[kind];
+  const [maker, ...options] = make;
+  if (maker === undefined) {
+    run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
+  } else {
+    const image = join(parent, "image");
+    writeFileSync(image, "");
+    truncateSync(image, bytes(size));
+    try {
+      run(maker, [...options, image]);
+      run("mount", ["-o", "loop", image, directory]);
+    } finally {
+      unlinkSync(image);
+    }
+  }
+  const dispose = () => {
+    run("umount", [directory]);
+    rmdirSync(directory);
+    rmdirSync(parent);
+  };
+  return { kind, directory, [Symbol.dispose]: dispose };
+}
+
+function loopDevice(): Requirement {
+  return spawnSync("losetup", ["--find"]).status === 0 ? null : "there is no free loop device";
+}
+
+function bytes(size: string): number {
+  return Number.parseInt(size, 10) * 1024 * 1024;
+}
+
+function run(command: string, words: readonly string[]): void {
+  const result = spawnSync(command, words, { encoding: "utf8" });
+  if (result.status !== 0) {
+    throw new Error(`${command} ${words.join(" ")}: ${result.error?.message ?? result.stderr.trim()}`);
+  }
+}
