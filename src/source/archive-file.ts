@@ -111,7 +111,10 @@ async function openNameless(directory: string): Promise<FileHandle> {
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
     const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path);
+    await unlink(path).catch(async (error: unknown) => {
+      await file.close();
+      throw error;
+    });
     return file;
   } catch (error) {
     throw fromNodeError(error, "create a temporary file in", directory);

@@ -219,4 +219,11 @@ describe("openDockerArchive", () => {
       expect.objectContaining({ code: "LIMIT_EXCEEDED" }),
     );
   });
+
+  it("refuses more than 100000 layers", async () => {
+    const image = { Config: "c", RepoTags: null, Layers: Array.from({ length: 100_001 }, () => "a") };
+    await expect(openParts([manifest(image)])).rejects.toThrow(
+      expect.objectContaining({ code: "LIMIT_EXCEEDED", message: expect.stringContaining("found 100001") }),
+    );
+  });
 });

@@ -13,6 +13,8 @@ import { readExtent } from "./extent.ts";
 const MANIFEST = "manifest.json";
 /** All configs of an archive together, which are held in memory while it is open. */
 const MAX_CONFIG_BYTES = 64 * 1024 * 1024;
+/** All images' layers together; Docker itself takes no image of more than 125. */
+const MAX_LAYERS = 100_000;
 
 /**
  * Opens what `docker save` wrote, of any version since 1.10, from a file or a stream: the images of the archive's
@@ -38,6 +40,8 @@ export async function openDockerArchive(input: ArchiveInput, options: ArchiveOpt
 async function readImages(archive: ArchiveFile): Promise<Image[]> {
   if (!archive.index.has(MANIFEST)) throw noManifest(archive);
   const manifest = parseDockerManifestJson(await readDocument(archive, MANIFEST));
+  const layerCount = manifest.reduce((total, image) => total + image.layers.length, 0);
+  if (layerCount > MAX_LAYERS) throw tooMuch(archive, `${MAX_LAYERS} layers`, layerCount);
   const readConfig = configReader(archive);
   const images: Image[] = [];
   for (const entry of manifest) images.push(makeImage(archive, entry, await readConfig(entry.config)));
@@ -80,12 +84,7 @@ function configReader(archive: ArchiveFile): (path: string) => Promise<ImageConf
       return known;
     }
     totalBytes += size;
-    if (totalBytes > MAX_CONFIG_BYTES) {
-      throw new LayerfsError(
-        "LIMIT_EXCEEDED",
-        `archive ${archive.name}: expected at most ${MAX_CONFIG_BYTES} bytes of image configs, found more`,
-      );
-    }
+    if (totalBytes > MAX_CONFIG_BYTES) throw tooMuch(archive, `${MAX_CONFIG_BYTES} bytes of image configs`, totalBytes);
     const bytes = await readDocument(archive, path);
     verifyConfig(archive, path, digestOf(bytes));
     const config = parseConfig(bytes);
@@ -143,6 +142,10 @@ function noManifest(archive: ArchiveFile): LayerfsError {
     );
   }
   return invalid(archive, problem, "write it with docker save; a container's files from docker export are for import");
+}
+
+function tooMuch(archive: ArchiveFile, limit: string, found: number): LayerfsError {
+  return new LayerfsError("LIMIT_EXCEEDED", `archive ${archive.name}: expected at most ${limit}, found ${found}`);
 }
 
 function invalid(archive: ArchiveFile, problem: string, hint?: string): LayerfsError {
