@@ -1,57 +1,41 @@
-import { createHash } from "node:crypto";
-import { END_OF_ARCHIVE, encodeEntry, type TestEntry } from "./tar-builder.ts";
+import { digestOf } from "../../src/core/digest.ts";
 
-export interface TestImage {
-  readonly tags: readonly string[];
-  /** Uncompressed, lowest first. */
-  readonly layers: readonly Buffer[];
-  /** What the archive holds in place of a layer, such as a compressed or damaged form. */
-  readonly stored?: (layer: Buffer, index: number) => Buffer;
-  /** Fields that go into the config beside `rootfs`. */
-  readonly config?: Readonly<Record<string, unknown>>;
+/** An entry of an archive made for a test; a file unless it says otherwise. */
+export interface ArchivePart {
+  readonly name: string;
+  readonly content?: Buffer | string;
+  readonly linkTo?: string;
+  /** Type flag of the tar header. */
+  readonly type?: "0" | "1" | "2" | "3" | "5";
 }
 
-export interface BuiltImage {
-  readonly id: string;
-  readonly diffIDs: readonly string[];
-  readonly config: Buffer;
+/** A ustar archive of the parts with its end marker. Independent of the project's own tar writer, which it helps to test. */
+export function buildTar(parts: readonly ArchivePart[]): Buffer {
+  return Buffer.concat([...parts.flatMap(buildEntry), Buffer.alloc(1024)]);
 }
 
-export function sha256(bytes: Buffer | string): string {
-  return createHash("sha256").update(bytes).digest("hex");
+/** A config with the given layers, as bytes. */
+export function buildConfig(layers: readonly Buffer[], more: object = {}): Buffer {
+  const rootfs = { type: "layers", diff_ids: layers.map((layer) => digestOf(layer)) };
+  return Buffer.from(JSON.stringify({ os: "linux", architecture: "amd64", rootfs, ...more }));
 }
 
-export function buildConfig(image: TestImage): BuiltImage {
-  const diffIDs = image.layers.map((layer) => `sha256:${sha256(layer)}`);
-  const config = Buffer.from(
-    JSON.stringify({
-      architecture: "amd64",
-      os: "linux",
-      created: "2023-11-14T22:13:20Z",
-      config: {},
-      history: image.layers.map((_, index) => ({ created_by: `layer ${index}` })),
-      ...image.config,
-      rootfs: { type: "layers", diff_ids: diffIDs },
-    }),
-  );
-  return { id: `sha256:${sha256(config)}`, diffIDs, config };
+/** The 64 hex digits of the bytes' digest. */
+export function hexOf(bytes: Buffer): string {
+  return digestOf(bytes).slice("sha256:".length);
 }
 
-/** A `docker save` archive: blobs by digest, then manifest.json; each layer once, whoever shares it. */
-export function dockerArchive(images: readonly TestImage[]): Buffer {
-  const files = new Map<string, Buffer>();
-  const manifest = images.map((image) => {
-    const { id, config } = buildConfig(image);
-    const layers = image.layers.map((layer, index) => {
-      const path = `blobs/sha256/${sha256(layer)}`;
-      files.set(path, image.stored?.(layer, index) ?? layer);
-      return path;
-    });
-    const path = `blobs/sha256/${id.slice("sha256:".length)}`;
-    files.set(path, config);
-    return { Config: path, RepoTags: image.tags.length > 0 ? image.tags : null, Layers: layers };
-  });
-  files.set("manifest.json", Buffer.from(JSON.stringify(manifest)));
-  const entries = [...files].map(([name, data]): TestEntry => ({ name, data }));
-  return Buffer.concat([...entries.map(encodeEntry), END_OF_ARCHIVE]);
+function buildEntry({ name, content = "", linkTo = "", type = linkTo === "" ? "0" : "2" }: ArchivePart): Buffer[] {
+  const body = Buffer.from(content);
+  const header = Buffer.alloc(512);
+  header.write(name, 0, 100);
+  header.write(`0000644\0${"0000000\0".repeat(2)}`, 100);
+  header.write(`${body.length.toString(8).padStart(11, "0")}\0${"0".repeat(11)}\0`, 124);
+  header.write(" ".repeat(8), 148);
+  header.write(type, 156);
+  header.write(linkTo, 157, 100);
+  header.write("ustar\x0000", 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return [header, body, Buffer.alloc((512 - (body.length % 512)) % 512)];
 }
