@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { overlay } from "../../test/support/filesystems.ts";
 import { program, requires } from "../../test/support/requires.ts";
@@ -11,6 +12,7 @@ import {
   moduleParameter,
   mountOptions,
   supportsDType,
+  sweepTestTrees,
 } from "./overlay2-checks.ts";
 
 describe("mountOptions", () => {
@@ -27,6 +29,17 @@ describe("mountOptions", () => {
 describe("moduleParameter", () => {
   it("is null for one that the kernel does not have", () => {
     expect(moduleParameter("no_such_parameter")).toBeNull();
+  });
+});
+
+describe("sweepTestTrees", () => {
+  it("removes what a crash left long ago, and nothing younger or else", () => {
+    const directory = scratchDirectory();
+    for (const name of ["check-overlayfs-old", "check-overlayfs-new", "layer"])
+      mkdirSync(join(directory, name, "x"), { recursive: true });
+    for (const name of ["check-overlayfs-old", "layer"]) utimesSync(join(directory, name), 0, 0);
+    sweepTestTrees(directory);
+    expect(readdirSync(directory).sort()).toEqual(["check-overlayfs-new", "layer"]);
   });
 });
 
