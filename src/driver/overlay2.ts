@@ -172,9 +172,23 @@ async function seal(home: string, id: string, cutsLowers: boolean): Promise<void
     // Without them the layer is a lowest one, for dockerd too. overlayfs ignores an opaque mark on a layer's root.
     attempt("remove", lower, () => rmSync(lower, { force: true }));
     attempt("remove", work, () => rmSync(work, { recursive: true, force: true }));
+    cutLowersOfChildren(home, id);
   }
   markCommitted(home, id);
   await syncFileSystem(home);
+}
+
+/** Layers that were already made on top, and are not sealed yet, end at this one too. */
+function cutLowersOfChildren(home: string, id: string): void {
+  const linkName = readLinkName(home, id);
+  for (const child of layerIDs(home)) {
+    const links = readLowerLinks(home, child);
+    const depth = links.indexOf(linkName) + 1;
+    if (depth === 0 || depth === links.length) continue;
+    const { lower } = layerPaths(home, child);
+    attempt("remove", lower, () => rmSync(lower));
+    writeLower(home, child, links.slice(0, depth));
+  }
 }
 
 async function remove(home: string, id: string): Promise<void> {
