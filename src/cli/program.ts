@@ -98,8 +98,8 @@ function prepare(command: Command, context: Context): void {
       writeOut: (text) => context.stdout.write(text),
       writeErr: (text) => context.stderr.write(text),
       outputError: () => {},
-      getOutHelpWidth: () => context.stdout.columns ?? 100,
-      getErrHelpWidth: () => context.stderr.columns ?? 100,
+      getOutHelpWidth: () => context.stdout.columns || 100,
+      getErrHelpWidth: () => context.stderr.columns || 100,
     })
     .exitOverride((error) => {
       throw error.exitCode === 0 || error.code === "commander.help" ? error : asUsageError(error, command);

@@ -25,6 +25,14 @@ describe("terminalProgress", () => {
     expect(text()).toBe(`${layer.slice(0, 19)} [===============>              ] 1MB/2MB  10MB/s\n`);
   });
 
+  it("takes a terminal that does not know its size for one of 80 columns", () => {
+    const { stream, text } = terminal(0, 0);
+    const display = terminalProgress(stream, Date.now);
+    display.update({ type: "layer-start", layer, total: 1e6 });
+    vi.advanceTimersByTime(100);
+    expect(text()).toMatch(/ 0B\/1MB {2}0B\/s\n$/);
+  });
+
   it("redraws at most ten times a second", () => {
     const { stream, writes } = terminal(80);
     const display = terminalProgress(stream, Date.now);

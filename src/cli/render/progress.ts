@@ -18,7 +18,10 @@ const REDRAW_INTERVAL_MS = 100;
 const BAR_WIDTH = 30;
 const SHORT_DIGEST = "sha256:".length + 12;
 
-/** Draws a line for each layer at work on the terminal `stream`, at most ten times a second. `now` is in milliseconds. */
+/**
+ * Draws a line for each layer at work on the terminal `stream`, at most ten times a second. `now` is in milliseconds.
+ * A terminal that does not know its size, and says 0, is taken for one of 80 columns and 24 rows.
+ */
 export function terminalProgress(stream: OutputStream, now: () => number): ProgressDisplay {
   const layers = new Map<string, LayerProgress>();
   let drawnLines = 0;
@@ -27,7 +30,7 @@ export function terminalProgress(stream: OutputStream, now: () => number): Progr
   const erase = (): string => (drawnLines === 0 ? "" : `\x1b[${drawnLines}A\x1b[J`);
   const draw = (): void => {
     timer = undefined;
-    const lines = renderLayers(layers, now(), stream.columns ?? 80, stream.rows ?? 24);
+    const lines = renderLayers(layers, now(), stream.columns || 80, stream.rows || 24);
     const text = `${erase()}${lines.map((line) => `${line}\n`).join("")}`;
     drawnLines = lines.length;
     if (text !== "") stream.write(text);
