@@ -46,14 +46,14 @@ export function removeImageConfig(layout: ImageLayout, id: Digest): void {
   rmSync(metadataPath(layout, id), { recursive: true, force: true });
 }
 
-/** The topmost chainID of each image whose config can be read; the layers of the others cannot be known. */
+/** ChainIDs of all layers of all images. Fails with CORRUPT_STORE where an image's layers cannot be known. */
 export function imageChains(layout: ImageLayout): Digest[] {
-  return listImageIDs(layout).flatMap((id) => topChain(readImageConfig(layout, id)) ?? []);
+  return listImageIDs(layout).flatMap((id) => chainIDs(readImageConfig(layout, id)?.rootfs.diffIDs ?? []));
 }
 
 /** null for an image without layers. */
-export function topChain(config: ImageConfig | null): Digest | null {
-  return config === null ? null : (chainIDs(config.rootfs.diffIDs).at(-1) ?? null);
+export function topChain(config: ImageConfig): Digest | null {
+  return chainIDs(config.rootfs.diffIDs).at(-1) ?? null;
 }
 
 function parseStored(bytes: Buffer, id: Digest): ImageConfig {

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
+import { LayerfsError } from "../core/errors.ts";
 import { fsyncDirectory } from "../sys/durable.ts";
-import { lockDescriptor, tryLock } from "../sys/lock.ts";
+import { type Lock, lockDescriptor, tryLock } from "../sys/lock.ts";
 import type { LayerLayout } from "./layout.ts";
 import { readNames } from "./records.ts";
 
@@ -68,7 +69,8 @@ export function readLeases(layout: LayerLayout): Leases {
   const stale: StaleLease[] = [];
   for (const name of readNames(layout.leases)) {
     const path = join(layout.leases, name);
-    const lock = tryLock(path, "exclusive");
+    const lock = lockIfThere(path);
+    if (lock === "gone") continue;
     const record = name.endsWith(SUFFIX) ? readLease(path) : null;
     if (lock === null) {
       if (record !== null) live.push(record);
@@ -86,6 +88,16 @@ function readLease(path: string): LeaseRecord | null {
   if (text === null) return null;
   const { id, pid, reason, chainIDs, making, cacheIDs } = JSON.parse(text) as LeaseRecord;
   return { id, pid, reason, chainIDs: chainIDs.map(parseDigest), making: making.map(parseDigest), cacheIDs };
+}
+
+/** null: its owner lives. Owners remove their leases at any time. */
+function lockIfThere(path: string): Lock | null | "gone" {
+  try {
+    return tryLock(path, "exclusive");
+  } catch (error) {
+    if (error instanceof LayerfsError && error.errno === "ENOENT") return "gone";
+    throw error;
+  }
 }
 
 function readIfThere(path: string): string | null {

@@ -62,6 +62,12 @@ export function readCacheID(directory: string): string | null {
   return readField(directory, RECORD_FILES.cacheID);
 }
 
+/** The parent that a record's directory names, whatever else is missing there; null for none. */
+export function readParent(directory: string): Digest | null {
+  const parent = readField(directory, RECORD_FILES.parent);
+  return parent === null ? null : digestField(directory, RECORD_FILES.parent, parent);
+}
+
 /** ChainIDs that containers stand on (`layerdb/mounts/<container>/parent`). */
 export function listContainerParents(layout: LayerLayout): Digest[] {
   return readNames(layout.mounts).flatMap((name) => {

@@ -9,7 +9,7 @@ import { type LayerRecord, readLayerRecord } from "./records.ts";
 export interface LayerStore {
   readonly layout: LayerLayout;
   readonly driver: StorageDriver;
-  /** ChainIDs that images stand on, as recorded at this moment; what they stand on in turn need not be named. */
+  /** ChainIDs of all layers of all images, as the images' own configs give them at this moment. */
   readonly imageChains: () => Iterable<Digest>;
   /** Driver ids that mounts hold, as recorded at this moment. */
   readonly mountedIDs: () => Iterable<string>;

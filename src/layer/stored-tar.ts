@@ -7,8 +7,12 @@ import { close } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
 import { assembleTar } from "../tar/tar-split.ts";
 import { cleanPath } from "../union/entry-path.ts";
-import type { LayerRecord } from "./records.ts";
-import type { LayerStore } from "./store.ts";
+
+/** Where a layer of the store lies: its tar-split records, and the driver's directory with its files. */
+export interface StoredLayer {
+  readonly tarSplit: string;
+  readonly directory: string;
+}
 
 const READ_SIZE = 512 * 1024;
 
@@ -16,22 +20,22 @@ const READ_SIZE = 512 * 1024;
  * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
  * DIGEST_MISMATCH, naming the path, where a file was changed on disk, CORRUPT_STORE where records or files are missing.
  */
-export async function* openStoredTar(store: LayerStore, record: LayerRecord): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(store.driver.place(record.cacheID).directory);
+export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer> {
+  const rootFd = openDirectory(layer.directory);
   try {
-    yield* assembleTar(readSplit(record), (name) => readLayerFile(rootFd, name));
+    yield* assembleTar(readSplit(layer.tarSplit), (name) => readLayerFile(rootFd, name));
   } finally {
     close(rootFd);
   }
 }
 
 /** The JSON lines of a layer's tar-split records. */
-export function readSplit(record: LayerRecord): AsyncIterable<Buffer> {
-  const file = createReadStream(record.tarSplit, { highWaterMark: READ_SIZE });
+export function readSplit(tarSplit: string): AsyncIterable<Buffer> {
+  const file = createReadStream(tarSplit, { highWaterMark: READ_SIZE });
   const lines = createGunzip({ chunkSize: READ_SIZE });
   file.on("error", (cause) => {
     lines.destroy(
-      new LayerfsError("CORRUPT_STORE", `layer ${record.diffID}: ${record.tarSplit} cannot be read: ${cause.message}`, {
+      new LayerfsError("CORRUPT_STORE", `${tarSplit} cannot be read: ${cause.message}`, {
         hint: "remove the images that use this layer and load them again",
         cause,
       }),

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
-import type { Extent } from "../core/image.ts";
 import { emptyDirectory } from "../sys/remove-tree.ts";
-import type { ApplyJob, JobResult } from "./apply/job.ts";
+import type { ApplyJob, JobResult, LayerBytes } from "./apply/job.ts";
 import type { ApplyOutcome, ApplyPool } from "./apply/pool.ts";
 import type { Warning } from "./apply/warnings.ts";
 import { RECORD_FILES } from "./records.ts";
@@ -16,8 +15,7 @@ export interface PlannedLayer {
   readonly diffID: Digest;
   readonly parent: { readonly chainID: Digest; readonly cacheID: string } | null;
   readonly cacheID: string;
-  readonly blob: Extent;
-  readonly blobDigest: Digest | null;
+  readonly bytes: LayerBytes;
 }
 
 export interface UnpackChainOptions {
@@ -113,8 +111,7 @@ function write(
   const work = workDirectory(store, layer, index, options);
   makeWorkDirectory(work);
   const job: ApplyJob = {
-    blob: layer.blob,
-    blobDigest: layer.blobDigest,
+    bytes: layer.bytes,
     diffID: layer.diffID,
     form: store.driver.traits.layerForm === "overlay-dir" ? "overlay-dir" : "full-tree",
     directory,

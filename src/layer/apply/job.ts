@@ -3,12 +3,16 @@ import type { ErrorRecord } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
 import type { WrittenLayer } from "./layer-writer.ts";
 
+/** Where a layer's bytes come from. */
+export type LayerBytes =
+  /** Stored bytes in an open file, compressed or not; `digest` is what they must have, null where nothing promises one. */
+  | { readonly kind: "blob"; readonly extent: Extent; readonly digest: Digest | null }
+  /** A layer of the store: its tar-split records, and the directory with its files. */
+  | { readonly kind: "stored"; readonly tarSplit: string; readonly directory: string };
+
 /** All that a worker needs to unpack one layer. Plain data: it crosses a thread boundary. */
 export interface ApplyJob {
-  /** Where the layer's stored bytes are; they may be compressed. */
-  readonly blob: Extent;
-  /** Digest that the stored bytes must have; null where nothing promises one. */
-  readonly blobDigest: Digest | null;
+  readonly bytes: LayerBytes;
   /** Digest that the uncompressed tar must have. */
   readonly diffID: Digest;
   readonly form: "overlay-dir" | "full-tree";

@@ -9,8 +9,9 @@ import { LayerfsError } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
 import { openDirectory } from "../../sys/at.ts";
 import { close } from "../../sys/file.ts";
+import { openStoredTar } from "../stored-tar.ts";
 import { type AppliedTar, applyTar } from "./apply-tar.ts";
-import type { ApplyJob } from "./job.ts";
+import type { ApplyJob, LayerBytes } from "./job.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import { overlayTarget } from "./overlay-target.ts";
 import { spaceGuard } from "./space-guard.ts";
@@ -42,10 +43,9 @@ export function openWriter(job: ApplyJob): LayerWriter {
 export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: UnpackOptions): Promise<AppliedTar> {
   const fd = openDirectory(job.directory);
   try {
-    const blob = verifiedBlob(job, options.onProgress);
     const space = spaceGuard(fd, { maxLayerSize: job.maxLayerSize });
     const records = job.tarSplit === null ? null : splitFile(job.tarSplit);
-    const applied = await applyTar(decompress(blob), writer, {
+    const applied = await applyTar(openTar(job.bytes, options.onProgress), writer, {
       space,
       signal: options.signal,
       ...(records === null ? {} : { onSplit: records.write }),
@@ -58,16 +58,24 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
   }
 }
 
-async function* verifiedBlob(job: ApplyJob, onProgress: (bytes: number) => void): AsyncGenerator<Buffer> {
-  const hash = job.blobDigest === null ? null : createHash("sha256");
-  for await (const chunk of readExtent(job.blob)) {
+function openTar(bytes: LayerBytes, onProgress: (bytes: number) => void): AsyncIterable<Buffer> {
+  if (bytes.kind === "stored") return openStoredTar(bytes);
+  return decompress(verifiedBlob(bytes, onProgress));
+}
+
+async function* verifiedBlob(
+  { extent, digest }: Extract<LayerBytes, { kind: "blob" }>,
+  onProgress: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  const hash = digest === null ? null : createHash("sha256");
+  for await (const chunk of readExtent(extent)) {
     hash?.update(chunk);
     onProgress(chunk.length);
     yield chunk;
   }
   const found = hash === null ? null : `sha256:${hash.digest("hex")}`;
-  if (found !== job.blobDigest) {
-    throw new LayerfsError("DIGEST_MISMATCH", `layer blob ${job.blobDigest}: its bytes have the digest ${found}`, {
+  if (found !== digest) {
+    throw new LayerfsError("DIGEST_MISMATCH", `layer blob ${digest}: its bytes have the digest ${found}`, {
       hint: "the archive is damaged; make or fetch it again",
     });
   }
