@@ -32,13 +32,17 @@ export interface ChangeTarget<D extends Directory> {
   put(at: D, name: Buffer, entry: TarEntry): boolean;
   /** The entry for the root itself: its attributes. */
   putRoot(entry: TarEntry): void;
-  /** A second name for the non-directory `toName` in `to`. Returns whether something was replaced. */
-  link(at: D, name: Buffer, to: D, toName: Buffer): boolean;
+  /**
+   * A second name for the non-directory `toName` in `to`. One that only the layers below have is carried into this
+   * layer first: further names that it has there keep the old file. Unless it is a symlink, it takes the attributes of
+   * `entry`, as in Docker; extended attributes are added. Returns whether something was replaced.
+   */
+  link(at: D, name: Buffer, to: D, toName: Buffer, entry: TarEntry): boolean;
   /** Hides what the layers below have under `name`; what is own stays. Hiding nothing is no error. */
   whiteout(at: D, name: Buffer): void;
   /** Hides what the layers below have in `at`; what is own stays. */
   opaque(at: D): void;
   /** An entry under a name that aufs reserves: never shown, but a hard link may point to it. */
   putReserved(path: string, entry: TarEntry): void;
-  linkReserved(at: D, name: Buffer, path: string): boolean;
+  linkReserved(at: D, name: Buffer, path: string, entry: TarEntry): boolean;
 }

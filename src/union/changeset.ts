@@ -38,7 +38,8 @@ const NONE: Effect = { path: null };
 export function changeset<D extends Directory>(target: ChangeTarget<D>, options: ChangesetOptions): Changeset {
   const seen = new Set<string>();
   const parents = new Map<string, D>();
-  const followed = new Set<string>();
+  /** Symlinks and directories that cached parents were reached by, besides the directories above them. */
+  const passed = new Set<string>();
 
   const remember = (entry: TarEntry): void => {
     const key = pathKey(cleanPath(entry.name));
@@ -57,7 +58,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     const key = pathKey(components);
     const cached = parents.get(key);
     if (cached !== undefined) return cached;
-    const directory = resolveDirectory(target, components, followed);
+    const directory = resolveDirectory(target, components, passed);
     if (parents.size >= MAX_CACHED_PARENTS) parents.clear();
     parents.set(key, directory);
     return directory;
@@ -65,7 +66,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
 
   const link = (at: D, name: Buffer, entry: TarEntry): boolean => {
     const to = classifyEntry(entry.linkname);
-    if (to.kind === "reserved") return target.linkReserved(at, name, pathKey(to.path));
+    if (to.kind === "reserved") return target.linkReserved(at, name, pathKey(to.path), entry);
     if (to.kind !== "node") throw missingTarget(entry, "it cannot be linked to");
     const directory = findDirectory(target, to.parent);
     if (directory === null) throw missingTarget(entry, "it is not there");
@@ -75,7 +76,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     const key = joinKey(at.path, name);
     const toKey = joinKey(directory.path, to.name);
     if (toKey === key || toKey.startsWith(`${key}/`)) throw missingTarget(entry, "the link replaces it");
-    return target.link(at, name, directory, to.name);
+    return target.link(at, name, directory, to.name, entry);
   };
 
   const putNode = (parent: Components, name: Buffer, entry: TarEntry): Effect => {
@@ -83,7 +84,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     const at = parentOf(parent);
     const replaced = entry.kind === "hardlink" ? link(at, name, entry) : target.put(at, name, entry);
     const path = joinKey(at.path, name);
-    if (replaced || followed.has(path)) parents.clear();
+    if (replaced || passed.has(path)) parents.clear();
     return { path };
   };
 
@@ -116,13 +117,13 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   };
 }
 
-/** The directory that `components` lead to, symlinks followed inside the root (and noted), what is missing made. */
+/** The directory that `components` lead to, symlinks followed inside the root, what is missing made. */
 function resolveDirectory<D extends Directory>(
   target: ChangeTarget<D>,
   components: Components,
-  followed: Set<string>,
+  passed: Set<string>,
 ): D {
-  return walk(target, components, (at, name) => target.makeParent(at, name), followed) as D;
+  return walk(target, components, (at, name) => target.makeParent(at, name), passed) as D;
 }
 
 /** The same, but null where a part is missing or is no directory. */
@@ -134,14 +135,15 @@ function walk<D extends Directory>(
   target: ChangeTarget<D>,
   components: Components,
   otherwise: (at: D, name: Buffer) => D | null,
-  followed?: Set<string>,
+  passed?: Set<string>,
 ): D | null {
   const stack: D[] = [target.root];
   const todo = [...components].reverse();
   let symlinks = 0;
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
     if (isDotDot(name)) {
-      if (stack.length > 1) stack.pop();
+      const left = stack.length > 1 ? stack.pop() : undefined;
+      if (left !== undefined) passed?.add(left.path);
       continue;
     }
     const at = stack.at(-1) as D;
@@ -153,7 +155,7 @@ function walk<D extends Directory>(
           `${printableKey(pathKey(components))}: too many levels of symbolic links`,
         );
       }
-      followed?.add(joinKey(at.path, name));
+      passed?.add(joinKey(at.path, name));
       if (found.target[0] === 0x2f) stack.length = 1;
       todo.push(...symlinkParts(found.target).reverse());
       continue;
@@ -189,6 +191,9 @@ function refuseImpossible(entry: TarEntry): void {
       "INVALID_LAYER",
       `${printable(entry.name)}: unhandled tar header type ${entry.typeflag.charCodeAt(0)} (${printable(entry.typeflag)})`,
     );
+  }
+  if (entry.kind === "symlink" && entry.linkname.length === 0) {
+    throw new LayerfsError("INVALID_LAYER", `${printable(entry.name)}: a symlink without a target`);
   }
   if (entry.kind === "char" && entry.devmajor === 0 && entry.devminor === 0) {
     throw new LayerfsError(

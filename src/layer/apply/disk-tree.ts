@@ -7,13 +7,14 @@ import { fstat, type Stat, tryStatat } from "../../sys/stat.ts";
 
 export interface OpenDirectory {
   readonly fd: number;
-  /** New files get the directory's group, whatever the writer's is. */
-  readonly setgid: boolean;
+  /** New files get the directory's group, whatever the writer's is, and new directories the bit itself. */
+  setgid: boolean;
   /** As it was when the directory was first opened here, before anything was put into it. */
   readonly mtime: Timespec;
 }
 
 const MAX_OPEN = 128;
+const SETGID = 0o2000;
 const HERE = Buffer.from(".");
 
 /**
@@ -46,7 +47,7 @@ export class DiskTree implements Disposable {
     );
     if (fd < 0) return fd;
     const stat = fstat(fd);
-    const opened: OpenDirectory = { fd, setgid: (stat.mode & 0o2000) !== 0, mtime: stat.mtime };
+    const opened: OpenDirectory = { fd, setgid: (stat.mode & SETGID) !== 0, mtime: stat.mtime };
     this.#open.set(path, opened);
     if (this.#open.size > MAX_OPEN) this.#closeOldest();
     return opened;
@@ -66,6 +67,12 @@ export class DiskTree implements Disposable {
     if (typeof stat !== "number") return stat;
     if (stat === -ENOENT) return null;
     throw systemError(stat, "look at", name);
+  }
+
+  /** Must be called after the mode of the directory at `path` was changed. */
+  noteMode(path: string, mode: number): void {
+    const opened = this.#open.get(path);
+    if (opened !== undefined) opened.setgid = (mode & SETGID) !== 0;
   }
 
   /** Must be called before `path` or what is below it is removed or replaced. */

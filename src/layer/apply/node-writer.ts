@@ -14,10 +14,21 @@ import {
 import { EEXIST, EOPNOTSUPP, EPERM, systemError } from "../../sys/errno.ts";
 import { close, ftruncate, pwrite } from "../../sys/file.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../sys/flags.ts";
+import { tryStatat } from "../../sys/stat.ts";
 import { listXattrs, removeXattr, trySetXattr, trySetXattrOf } from "../../sys/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
+import { allowsXattr, isOverlayXattr } from "../../union/xattrs.ts";
 import type { OpenDirectory } from "./disk-tree.ts";
 import type { Warnings } from "./warnings.ts";
+
+interface OpenFile {
+  readonly fd: number;
+  readonly entry: TarEntry;
+  readonly inheritsGroup: boolean;
+  /** It has no name; whoever asked for it closes it. */
+  readonly unnamed: boolean;
+  written: number;
+}
 
 export interface NodeWriterOptions {
   /**
@@ -31,8 +42,6 @@ export interface NodeWriterOptions {
 const HERE = Buffer.from(".");
 /** Stands for the descriptor itself in calls that take a name below it. */
 const SELF = Buffer.alloc(0);
-/** Private to overlayfs: from an archive they could hide or redirect files of other layers. */
-const OVERLAY_XATTR = /^(trusted|user)\.overlay\./;
 
 /** Makes the nodes of one layer with all their attributes. One file is open at a time. */
 export class NodeWriter {
@@ -40,7 +49,7 @@ export class NodeWriter {
   readonly #uid = process.geteuid?.() ?? 0;
   readonly #gid = process.getegid?.() ?? 0;
   readonly #umask = process.umask();
-  #file: { fd: number; entry: TarEntry; inheritsGroup: boolean; written: number } | null = null;
+  #file: OpenFile | null = null;
 
   constructor(options: NodeWriterOptions) {
     this.#options = options;
@@ -65,11 +74,11 @@ export class NodeWriter {
     return true;
   }
 
-  /** A file without a name, for `linkReserved`. The caller closes it. */
+  /** A file without a name, for `linkReserved`. The caller closes it, also after a failure. */
   createUnnamed(at: OpenDirectory, entry: TarEntry): number {
     const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_WRONLY, 0o600);
     if (fd < 0) throw systemError(fd, "create an unnamed file for", entry.name);
-    this.#file = { fd, entry, inheritsGroup: at.setgid, written: 0 };
+    this.#file = { fd, entry, inheritsGroup: at.setgid, unnamed: true, written: 0 };
     return fd;
   }
 
@@ -80,7 +89,7 @@ export class NodeWriter {
   }
 
   /** Ends the file that is open, if one is: owner, mode, xattrs and time, in the order in which none undoes another. */
-  endFile(keepOpen = false): void {
+  endFile(): void {
     const file = this.#file;
     if (file === null) return;
     this.#file = null;
@@ -93,7 +102,7 @@ export class NodeWriter {
       this.#setXattrs(file.entry, (key, value) => trySetXattrOf(file.fd, key, value));
       futimens(file.fd, file.entry.mtime);
     } finally {
-      if (!keepOpen) close(file.fd);
+      if (!file.unnamed) close(file.fd);
     }
   }
 
@@ -109,14 +118,29 @@ export class NodeWriter {
   /** Gives a directory that is there the attributes of `entry`, and no others. */
   resetDirectory(at: OpenDirectory, name: Buffer, entry: DirectoryAttributes): void {
     for (const key of listXattrs(at.fd, name)) {
-      if (!OVERLAY_XATTR.test(key) && !entry.xattrs.has(key)) removeXattr(at.fd, name, key);
+      if (!isOverlayXattr(key) && !entry.xattrs.has(key)) removeXattr(at.fd, name, key);
     }
     this.#directoryAttributes(at, name, entry, true);
   }
 
+  /**
+   * Gives the file that a hard link has just been made to the attributes of the link's entry, unless they are the same
+   * (a change of owner would clear its capabilities). A symlink keeps its own.
+   */
+  applyLinkEntry(at: OpenDirectory, name: Buffer, entry: TarEntry): void {
+    const stat = tryStatat(at.fd, name);
+    if (typeof stat === "number") throw systemError(stat, "look at", name);
+    if (stat.kind === "symlink") return;
+    const kind = stat.kind === "socket" ? "unknown" : stat.kind;
+    if (stat.uid !== entry.uid || stat.gid !== entry.gid) this.#own(at.fd, name, entry);
+    fchmodat(at.fd, name, entry.mode & 0o7777);
+    this.#setXattrs({ ...entry, kind }, (key, value) => trySetXattr(at.fd, name, key, value));
+    utimensat(at.fd, name, entry.mtime);
+  }
+
   /** Closes a file that an error left open. */
   abort(): void {
-    if (this.#file !== null) close(this.#file.fd);
+    if (this.#file?.unnamed === false) close(this.#file.fd);
     this.#file = null;
   }
 
@@ -131,7 +155,7 @@ export class NodeWriter {
     const fd = tryOpenat(at.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777);
     if (fd === -EEXIST) return false;
     if (fd < 0) throw systemError(fd, "create file", entry.name);
-    this.#file = { fd, entry, inheritsGroup: at.setgid, written: 0 };
+    this.#file = { fd, entry, inheritsGroup: at.setgid, unnamed: false, written: 0 };
     return true;
   }
 
@@ -168,13 +192,14 @@ export class NodeWriter {
 
   #setXattrs(entry: Owned, set: (key: string, value: Buffer) => number): void {
     for (const [key, value] of entry.xattrs) {
-      if (OVERLAY_XATTR.test(key)) {
+      if (isOverlayXattr(key)) {
         this.#options.warnings.add(`an xattr private to overlayfs was left out`, `${printable(entry.name)} ${key}`);
         continue;
       }
       const result = set(key, value);
       if (result >= 0) continue;
-      if (result === -EOPNOTSUPP || (result === -EPERM && (this.#options.ignoreOwners || entry.kind === "symlink"))) {
+      const mayBeLeftOut = this.#options.ignoreOwners || !allowsXattr(entry.kind ?? "directory", key);
+      if (result === -EOPNOTSUPP || (result === -EPERM && mayBeLeftOut)) {
         this.#options.warnings.add(
           `an xattr was left out (${result === -EPERM ? "not permitted" : "not supported here"})`,
           `${printable(entry.name)} ${key}`,

@@ -2,13 +2,14 @@ import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
 import { readlinkat, tryLinkat, tryLinkDescriptor, tryMknodat, utimensat } from "../../sys/at.ts";
 import { copyNode } from "../../sys/copy-node.ts";
-import { EEXIST, ENOENT, systemError } from "../../sys/errno.ts";
+import { EEXIST, ELOOP, ENOENT, ENOTDIR, systemError } from "../../sys/errno.ts";
 import { S_IFCHR } from "../../sys/flags.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import { getXattr, listXattrs, setXattr } from "../../sys/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { Directory, Found } from "../../union/change-target.ts";
 import { joinKey, printableKey } from "../../union/entry-path.ts";
+import { isOverlayXattr } from "../../union/xattrs.ts";
 import { DiskTree, type OpenDirectory } from "./disk-tree.ts";
 import { type LayerWriter, LowersNeeded, type WrittenLayer } from "./layer-writer.ts";
 import { type LowerNode, LowerStack } from "./lower-stack.ts";
@@ -38,6 +39,11 @@ export function overlayTarget(rootFd: number, options: OverlayTargetOptions): La
   return new OverlayTarget(rootFd, options);
 }
 
+interface NamedPlace {
+  readonly at: Directory;
+  readonly name: Buffer;
+}
+
 class OverlayTarget implements LayerWriter {
   readonly root = ROOT;
   readonly #tree: DiskTree;
@@ -47,7 +53,9 @@ class OverlayTarget implements LayerWriter {
   #stack: LowerStack | null;
   #ownRoot = false;
   /** Paths whose lower version is hidden; made real by `finish`. */
-  readonly #hidden = new Map<string, { readonly at: Directory; readonly name: Buffer }>();
+  readonly #hidden = new Map<string, NamedPlace>();
+  /** What the layers below have that is here too because a hard link leads there: files, and directories on the way. */
+  readonly #carried = new Map<string, NamedPlace>();
   /** Directories that show nothing of the layers below. */
   readonly #opaque = new Set<string>();
   readonly #times = new Map<string, Timespec>();
@@ -78,11 +86,7 @@ class OverlayTarget implements LayerWriter {
   makeParent(at: Directory, name: Buffer): Directory {
     const path = joinKey(at.path, name);
     const attributes = impliedDirectory(name);
-    if (!this.#nodes.createDirectory(this.#own(at), name, attributes)) {
-      this.#remove(at, name, path);
-      this.#nodes.createDirectory(this.#own(at), name, attributes);
-    }
-    this.#times.set(path, attributes.mtime);
+    if (!this.#createDirectory(at, name, path, attributes)) this.#replaceByDirectory(at, name, path, attributes);
     return { path };
   }
 
@@ -97,32 +101,33 @@ class OverlayTarget implements LayerWriter {
   }
 
   putRoot(entry: TarEntry): void {
-    this.#nodes.resetDirectory(this.#tree.directory(""), HERE, entry);
-    this.#times.set("", entry.mtime);
+    this.#resetRoot(entry);
     this.#ownRoot = true;
   }
 
-  link(at: Directory, name: Buffer, to: Directory, toName: Buffer): boolean {
+  link(at: Directory, name: Buffer, to: Directory, toName: Buffer, entry: TarEntry): boolean {
     if (this.#tree.stat(to.path, toName) === null) this.#carryUp(to, toName);
-    return this.#link(at, name, (into) => tryLinkat(this.#tree.directory(to.path).fd, toName, into.fd, name));
+    return this.#link(at, name, entry, (into) => tryLinkat(this.#tree.directory(to.path).fd, toName, into.fd, name));
   }
 
   putReserved(path: string, entry: TarEntry): void {
     this.#reserved.put(path, entry, this.#tree.directory(""));
   }
 
-  linkReserved(at: Directory, name: Buffer, path: string): boolean {
+  linkReserved(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
     const fd = this.#reserved.find(path);
-    return this.#link(at, name, (into) => tryLinkDescriptor(fd, into.fd, name));
+    return this.#link(at, name, entry, (into) => tryLinkDescriptor(fd, into.fd, name));
   }
 
   whiteout(at: Directory, name: Buffer): void {
     const path = joinKey(at.path, name);
+    this.#dropCarried((key) => isWithin(key, path));
     this.#hidden.set(path, { at, name });
     if (this.#tree.stat(at.path, name)?.kind === "directory") this.#opaque.add(path);
   }
 
   opaque(at: Directory): void {
+    this.#dropCarried((key) => key !== at.path && isWithin(key, at.path));
     this.#opaque.add(at.path);
   }
 
@@ -131,7 +136,7 @@ class OverlayTarget implements LayerWriter {
   }
 
   endEntry(): void {
-    this.#reserved.endEntry();
+    this.#nodes.endFile();
   }
 
   finish(lowers: readonly string[]): WrittenLayer {
@@ -154,21 +159,33 @@ class OverlayTarget implements LayerWriter {
   }
 
   #putDirectory(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
-    this.#times.set(path, entry.mtime);
-    if (this.#hidden.has(path)) this.#opaque.add(path);
-    const into = this.#own(at);
-    if (this.#nodes.createDirectory(into, name, entry)) return false;
-    if (this.#tree.stat(at.path, name)?.kind === "directory") {
-      this.#nodes.resetDirectory(into, name, entry);
-      return false;
+    if (this.#createDirectory(at, name, path, entry)) return false;
+    if (this.#tree.stat(at.path, name)?.kind !== "directory") {
+      this.#replaceByDirectory(at, name, path, entry);
+      return true;
     }
-    this.#remove(at, name, path);
+    this.#nodes.resetDirectory(this.#own(at), name, entry);
+    this.#tree.noteMode(path, entry.mode);
     this.#times.set(path, entry.mtime);
-    this.#nodes.createDirectory(this.#own(at), name, entry);
+    return false;
+  }
+
+  /** Returns false where this layer has something there. */
+  #createDirectory(at: Directory, name: Buffer, path: string, attributes: DirectoryAttributes): boolean {
+    if (!this.#nodes.createDirectory(this.#own(at), name, attributes)) return false;
+    if (this.#hidden.has(path)) this.#opaque.add(path);
+    this.#times.set(path, attributes.mtime);
     return true;
   }
 
-  #link(at: Directory, name: Buffer, make: (into: OpenDirectory) => number): boolean {
+  /** What is replaced had already replaced what the layers below have there. */
+  #replaceByDirectory(at: Directory, name: Buffer, path: string, attributes: DirectoryAttributes): void {
+    this.#remove(at, name, path);
+    this.#createDirectory(at, name, path, attributes);
+    this.#opaque.add(path);
+  }
+
+  #link(at: Directory, name: Buffer, entry: TarEntry, make: (into: OpenDirectory) => number): boolean {
     const path = joinKey(at.path, name);
     let result = make(this.#own(at));
     const replaced = result === -EEXIST;
@@ -183,6 +200,7 @@ class OverlayTarget implements LayerWriter {
       );
     }
     if (result < 0) throw systemError(result, "link", printable(name));
+    this.#nodes.applyLinkEntry(this.#tree.directory(at.path), name, entry);
     return replaced;
   }
 
@@ -201,54 +219,96 @@ class OverlayTarget implements LayerWriter {
   /** Whether this layer hides what the layers below have in `directory`. */
   #isCut(directory: string): boolean {
     if (this.#opaque.has("")) return true;
-    for (let key = directory; key !== ""; key = key.slice(0, Math.max(0, key.lastIndexOf("/")))) {
+    for (let key = directory; key !== ""; key = parentOf(key)) {
       if (this.#opaque.has(key) || this.#hidden.has(key)) return true;
     }
     return false;
   }
 
-  /** Opens a directory of this layer; one that only the layers below have is made here with the same attributes. */
+  /** Opens a directory that the layer itself changes. */
   #own(at: Directory): OpenDirectory {
-    const opened = this.#tree.tryDirectory(at.path);
+    this.#claim(at.path);
+    return this.#open(at.path);
+  }
+
+  /** Opens a directory of this layer; one that only the layers below have is made here with the same attributes. */
+  #open(path: string): OpenDirectory {
+    const opened = this.#tree.tryDirectory(path);
     if (typeof opened !== "number") return opened;
-    const slash = at.path.lastIndexOf("/");
-    const parent = { path: at.path.slice(0, Math.max(0, slash)) };
-    const name = Buffer.from(at.path.slice(slash + 1), "latin1");
-    const node = this.#below(parent.path, name);
-    if (node === null)
-      throw new LayerfsError("INVALID_LAYER", `${printableKey(at.path)}: this directory is not there any more`);
+    const parent = parentOf(path);
+    const name = nameOf(path);
+    const node = this.#below(parent, name);
+    if (node === null) {
+      throw new LayerfsError("INVALID_LAYER", `${printableKey(path)}: this directory is not there any more`);
+    }
     const attributes = lowerAttributes(node, name);
-    this.#nodes.createDirectory(this.#own(parent), name, attributes);
-    this.#times.set(at.path, attributes.mtime);
-    return this.#tree.directory(at.path);
+    this.#nodes.createDirectory(this.#open(parent), name, attributes);
+    this.#times.set(path, attributes.mtime);
+    return this.#tree.directory(path);
+  }
+
+  /** Opens `path` as a directory that is here because a hard link leads there. */
+  #carryDirectories(path: string): void {
+    for (let key = path; key !== "" && typeof this.#tree.tryDirectory(key) === "number"; key = parentOf(key)) {
+      this.#carried.set(key, { at: { path: parentOf(key) }, name: nameOf(key) });
+    }
+    this.#open(path);
   }
 
   #carryUp(at: Directory, name: Buffer): void {
     const node = this.#below(at.path, name);
     if (node === null)
       throw new LayerfsError("INVALID_LAYER", `${printableKey(joinKey(at.path, name))}: not there any more`);
-    copyNode(node.rootFd, node.path, this.#own(at).fd, name);
+    this.#carryDirectories(at.path);
+    copyNode(node.rootFd, node.path, this.#tree.directory(at.path).fd, name);
+    this.#carried.set(joinKey(at.path, name), { at, name });
+  }
+
+  /** Takes away what is here only because hard links lead there, out of what `isHidden`. */
+  #dropCarried(isHidden: (path: string) => boolean): void {
+    for (const [path, { at, name }] of this.#carried) {
+      if (!isHidden(path)) continue;
+      this.#carried.delete(path);
+      this.#tree.forget(path);
+      const parent = this.#tree.tryDirectory(at.path);
+      if (typeof parent !== "number") removeTree(parent.fd, name);
+    }
+  }
+
+  /** What the layer itself puts something into stays whatever the layer hides. */
+  #claim(directory: string): void {
+    if (this.#carried.size === 0) return;
+    for (let key = directory; key !== ""; key = parentOf(key)) this.#carried.delete(key);
   }
 
   #copyRootAttributes(): void {
     const root = this.#lowers().root();
-    const attributes = root === null ? impliedDirectory(HERE) : lowerAttributes(root, HERE);
+    this.#resetRoot(root === null ? impliedDirectory(HERE) : lowerAttributes(root, HERE));
+  }
+
+  #resetRoot(attributes: DirectoryAttributes): void {
     this.#nodes.resetDirectory(this.#tree.directory(""), HERE, attributes);
+    this.#tree.noteMode("", attributes.mode);
     this.#times.set("", attributes.mtime);
   }
 
+  /** Whether this layer has something else than a directory at `path` or above it. */
+  #isCovered(path: string): boolean {
+    const opened = this.#tree.tryDirectory(path);
+    return opened === -ENOTDIR || opened === -ELOOP;
+  }
+
   #makeWhiteout(path: string, at: Directory, name: Buffer): void {
-    if (this.#tree.stat(at.path, name) !== null || this.#isCut(at.path)) return;
+    if (this.#isCovered(at.path) || this.#isCut(at.path) || this.#tree.stat(at.path, name) !== null) return;
     if (this.#lowers().find(at.path, name.toString("latin1")) === null) return;
     const made = tryMknodat(this.#own(at).fd, name, S_IFCHR, 0, 0);
     if (made < 0) throw systemError(made, "create whiteout", printableKey(path));
   }
 
   #makeOpaque(path: string): void {
-    if (path === "") return;
-    const slash = path.lastIndexOf("/");
-    const parent = path.slice(0, Math.max(0, slash));
-    const name = Buffer.from(path.slice(slash + 1), "latin1");
+    if (path === "" || this.#isCovered(path)) return;
+    const parent = parentOf(path);
+    const name = nameOf(path);
     if (this.#isCut(parent) || this.#lowers().find(parent, name.toString("latin1"))?.stat.kind !== "directory") return;
     this.#own({ path });
     setXattr(this.#own({ path: parent }).fd, name, this.#options.opaqueXattr, Buffer.from("y"));
@@ -257,17 +317,29 @@ class OverlayTarget implements LayerWriter {
   #remove(at: Directory, name: Buffer, path: string): void {
     this.#tree.forget(path);
     removeTree(this.#own(at).fd, name);
-    for (const known of [this.#times, this.#opaque]) {
-      for (const key of known.keys()) if (key === path || key.startsWith(`${path}/`)) known.delete(key);
+    for (const known of [this.#opaque, this.#carried]) {
+      for (const key of known.keys()) if (isWithin(key, path)) known.delete(key);
     }
   }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+function nameOf(path: string): Buffer {
+  return Buffer.from(path.slice(path.lastIndexOf("/") + 1), "latin1");
+}
+
+function isWithin(key: string, directory: string): boolean {
+  return directory === "" || key === directory || key.startsWith(`${directory}/`);
 }
 
 /** The attributes that a lower directory hands on to its copy in this layer. */
 function lowerAttributes(node: LowerNode, name: Buffer): DirectoryAttributes {
   const xattrs = new Map<string, Buffer>();
   for (const key of listXattrs(node.rootFd, node.path)) {
-    if (/^(trusted|user)\.overlay\./.test(key)) continue;
+    if (isOverlayXattr(key)) continue;
     const value = getXattr(node.rootFd, node.path, key);
     if (value !== null) xattrs.set(key, value);
   }

@@ -14,7 +14,6 @@ const MAX_RESERVED = 256;
 export class ReservedFiles implements Disposable {
   readonly #nodes: NodeWriter;
   readonly #files = new Map<string, number>();
-  #writing = false;
 
   constructor(nodes: NodeWriter) {
     this.#nodes = nodes;
@@ -30,7 +29,6 @@ export class ReservedFiles implements Disposable {
       );
     }
     this.#files.set(path, this.#nodes.createUnnamed(near, entry));
-    this.#writing = true;
   }
 
   find(path: string): number {
@@ -39,12 +37,6 @@ export class ReservedFiles implements Disposable {
       throw new LayerfsError("INVALID_LAYER", `hard link to ${printableKey(path)}, but it is not there`);
     }
     return fd;
-  }
-
-  /** Ends whatever file is open; one without a name stays open for its links. */
-  endEntry(): void {
-    this.#nodes.endFile(this.#writing);
-    this.#writing = false;
   }
 
   [Symbol.dispose](): void {

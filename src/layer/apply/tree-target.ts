@@ -1,9 +1,11 @@
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
-import { readlinkat, tryLinkat, tryLinkDescriptor, utimensat } from "../../sys/at.ts";
+import { readlinkat, tryLinkat, tryLinkDescriptor, tryRenameat2, utimensat } from "../../sys/at.ts";
+import { copyNode } from "../../sys/copy-node.ts";
 import { EEXIST, ENOENT, systemError } from "../../sys/errno.ts";
 import { readDirectory } from "../../sys/read-dir.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
+import { tryStatat } from "../../sys/stat.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { Directory, Found } from "../../union/change-target.ts";
 import { joinKey, printableKey } from "../../union/entry-path.ts";
@@ -40,7 +42,10 @@ class TreeTarget implements LayerWriter {
   readonly #reserved: ReservedFiles;
   readonly #options: TreeTargetOptions;
   #ownRoot = false;
+  /** What the layer itself has put, and the directories on the way. */
   readonly #own = new Set<string>([""]);
+  /** Files of the layers below that a hard link has brought into this one. */
+  readonly #carried = new Set<string>();
   readonly #times = new Map<string, Timespec>();
 
   constructor(rootFd: number, options: TreeTargetOptions) {
@@ -83,35 +88,30 @@ class TreeTarget implements LayerWriter {
   }
 
   putRoot(entry: TarEntry): void {
-    this.#nodes.resetDirectory(this.#tree.directory(""), HERE, entry);
-    this.#times.set("", entry.mtime);
+    this.#resetRoot(entry);
     this.#ownRoot = true;
   }
 
-  link(at: Directory, name: Buffer, to: Directory, toName: Buffer): boolean {
-    return this.#link(at, name, (into) => tryLinkat(this.#tree.directory(to.path).fd, toName, into.fd, name));
+  link(at: Directory, name: Buffer, to: Directory, toName: Buffer, entry: TarEntry): boolean {
+    this.#carryUp(to, toName);
+    return this.#link(at, name, entry, (into) => tryLinkat(this.#tree.directory(to.path).fd, toName, into.fd, name));
   }
 
   putReserved(path: string, entry: TarEntry): void {
     this.#reserved.put(path, entry, this.#tree.directory(""));
   }
 
-  linkReserved(at: Directory, name: Buffer, path: string): boolean {
+  linkReserved(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
     const fd = this.#reserved.find(path);
-    return this.#link(at, name, (into) => tryLinkDescriptor(fd, into.fd, name));
+    return this.#link(at, name, entry, (into) => tryLinkDescriptor(fd, into.fd, name));
   }
 
   whiteout(at: Directory, name: Buffer): void {
-    const path = joinKey(at.path, name);
-    if (!this.#own.has(path)) {
-      if (this.#tree.stat(at.path, name) !== null) this.#remove(at, name, path);
-    } else if (this.#tree.stat(at.path, name)?.kind === "directory") {
-      this.opaque({ path });
-    }
+    this.#hide([{ at, name }]);
   }
 
   opaque(at: Directory): void {
-    for (const { name } of readDirectory(this.#change(at).fd)) this.whiteout(at, name);
+    this.#hide(this.#childrenOf(at));
   }
 
   write(bytes: Buffer, position: number): void {
@@ -119,15 +119,11 @@ class TreeTarget implements LayerWriter {
   }
 
   endEntry(): void {
-    this.#reserved.endEntry();
+    this.#nodes.endFile();
   }
 
   finish(): WrittenLayer {
-    if (this.#options.implyRoot && !this.#ownRoot) {
-      const attributes = impliedDirectory(HERE);
-      this.#nodes.resetDirectory(this.#tree.directory(""), HERE, attributes);
-      this.#times.set("", attributes.mtime);
-    }
+    if (this.#options.implyRoot && !this.#ownRoot) this.#resetRoot(impliedDirectory(HERE));
     for (const [path, mtime] of this.#times) {
       const opened = this.#tree.tryDirectory(path);
       if (typeof opened !== "number") utimensat(opened.fd, HERE, mtime);
@@ -141,16 +137,22 @@ class TreeTarget implements LayerWriter {
     this.#tree[Symbol.dispose]();
   }
 
+  #resetRoot(attributes: DirectoryAttributes): void {
+    this.#nodes.resetDirectory(this.#tree.directory(""), HERE, attributes);
+    this.#tree.noteMode("", attributes.mode);
+    this.#times.set("", attributes.mtime);
+  }
+
   #putDirectory(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
     this.#times.set(path, entry.mtime);
     const into = this.#change(at);
     if (this.#nodes.createDirectory(into, name, entry)) return false;
     if (this.#tree.stat(at.path, name)?.kind === "directory") {
       this.#nodes.resetDirectory(into, name, entry);
+      this.#tree.noteMode(path, entry.mode);
       return false;
     }
     this.#remove(at, name, path);
-    this.#times.set(path, entry.mtime);
     this.#nodes.createDirectory(this.#change(at), name, entry);
     return true;
   }
@@ -162,7 +164,7 @@ class TreeTarget implements LayerWriter {
     return true;
   }
 
-  #link(at: Directory, name: Buffer, make: (into: OpenDirectory) => number): boolean {
+  #link(at: Directory, name: Buffer, entry: TarEntry, make: (into: OpenDirectory) => number): boolean {
     const path = joinKey(at.path, name);
     let result = make(this.#change(at));
     const replaced = result === -EEXIST;
@@ -177,6 +179,7 @@ class TreeTarget implements LayerWriter {
       );
     }
     if (result < 0) throw systemError(result, "link", printable(name));
+    this.#nodes.applyLinkEntry(this.#tree.directory(at.path), name, entry);
     this.#claim(path);
     return replaced;
   }
@@ -192,11 +195,54 @@ class TreeTarget implements LayerWriter {
     for (let key = path; !this.#own.has(key); key = key.slice(0, Math.max(0, key.lastIndexOf("/")))) this.#own.add(key);
   }
 
+  #childrenOf(at: Directory): Child[] {
+    return readDirectory(this.#tree.directory(at.path).fd).map(({ name }) => ({ at, name }));
+  }
+
+  /** Removes what is not the layer's own. Without recursion, for a tree may be deep. */
+  #hide(todo: Child[]): void {
+    for (let child = todo.pop(); child !== undefined; child = todo.pop()) {
+      const { at, name } = child;
+      const path = joinKey(at.path, name);
+      const stat = this.#tree.stat(at.path, name);
+      if (stat === null) continue;
+      if (!this.#own.has(path)) this.#remove(at, name, path);
+      else if (stat.kind === "directory") todo.push(...this.#childrenOf({ path }));
+    }
+  }
+
+  /**
+   * Makes the file that a hard link names this layer's, as an overlay directory would have it: where it has further
+   * names in the layers below, these keep the old one.
+   */
+  #carryUp(at: Directory, name: Buffer): void {
+    const path = joinKey(at.path, name);
+    if (this.#own.has(path) || this.#carried.has(path)) return;
+    this.#carried.add(path);
+    const stat = this.#tree.stat(at.path, name);
+    if (stat === null || stat.nlink === 1) return;
+    const { fd } = this.#change(at);
+    const copy = freeName(fd);
+    copyNode(fd, name, fd, copy);
+    const renamed = tryRenameat2(fd, copy, fd, name, 0);
+    if (renamed < 0) throw systemError(renamed, "rename", printable(name));
+  }
+
+  /** What is noted of paths below `path` stays: whatever comes there again is noted anew. */
   #remove(at: Directory, name: Buffer, path: string): void {
     this.#tree.forget(path);
     removeTree(this.#change(at).fd, name);
-    for (const known of [this.#times, this.#own]) {
-      for (const key of known.keys()) if (key === path || key.startsWith(`${path}/`)) known.delete(key);
-    }
+  }
+}
+
+interface Child {
+  readonly at: Directory;
+  readonly name: Buffer;
+}
+
+function freeName(dirfd: number): Buffer {
+  for (let number = 0; ; number++) {
+    const name = Buffer.from(`.layerfs-${number}`);
+    if (tryStatat(dirfd, name) === -ENOENT) return name;
   }
 }

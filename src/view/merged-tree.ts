@@ -1,0 +1,73 @@
+import type { TarEntry } from "../tar/entry.ts";
+import { changeset } from "../union/changeset.ts";
+import { cleanPath, pathKey } from "../union/entry-path.ts";
+import { memoryTarget } from "./memory-target.ts";
+import type { DirectoryNode } from "./node.ts";
+
+/** An entry of a layer, with the name under which the layer's store keeps the entry's file. */
+export interface LayerEntry {
+  readonly entry: TarEntry;
+  readonly storedName: Buffer;
+}
+
+/** The entries of one layer in the order of its tar. */
+export type LayerEntries = Iterable<LayerEntry> | AsyncIterable<LayerEntry>;
+
+/** A path that one layer holds more than once, where Docker would refuse the layer. The last entry is taken. */
+export interface DuplicatePath {
+  readonly layer: number;
+  /** Key of the path, as `pathKey` makes it. */
+  readonly path: string;
+}
+
+/** What all layers together show. */
+export interface MergedTree {
+  readonly root: DirectoryNode;
+  readonly layers: number;
+}
+
+export interface MergeOptions {
+  readonly onDuplicate?: ((duplicate: DuplicatePath) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Joins layers, lowest first, into one tree in memory, by the same rules by which they are written to disk
+ * (`changeset`). A layer may be any iterable, and none is asked for before the one below it is done.
+ *
+ * Fails with INVALID_LAYER as `changeset` does, and with the signal's reason once that is aborted.
+ */
+export async function mergeLayers(
+  layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
+  options: MergeOptions = {},
+): Promise<MergedTree> {
+  const target = memoryTarget();
+  let index = 0;
+  for await (const entries of layers) {
+    options.signal?.throwIfAborted();
+    await mergeLayer(target.layer(index), entries, index, options);
+    index++;
+  }
+  return { root: target.root, layers: index };
+}
+
+type LayerTarget = ReturnType<ReturnType<typeof memoryTarget>["layer"]>;
+
+async function mergeLayer(
+  target: LayerTarget,
+  entries: LayerEntries,
+  layer: number,
+  options: MergeOptions,
+): Promise<void> {
+  const changes = changeset(target, {
+    duplicates: "last-wins",
+    onDuplicate: (path) => options.onDuplicate?.({ layer, path }),
+  });
+  const add = ({ entry, storedName }: LayerEntry): void => {
+    target.storedAt(pathKey(cleanPath(storedName)));
+    changes.add(entry);
+  };
+  // Without this distinction each entry of an array would wait for a turn of the microtask queue.
+  if (Symbol.iterator in entries) for (const entry of entries) add(entry);
+  else for await (const entry of entries) add(entry);
+}
