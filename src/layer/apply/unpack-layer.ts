@@ -1,9 +1,6 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { constants, createWriteStream, openSync, read } from "node:fs";
-import { pipeline } from "node:stream/promises";
+import { read } from "node:fs";
 import { promisify } from "node:util";
-import { createGzip } from "node:zlib";
 import { decompress } from "../../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts";
 import { LayerfsError } from "../../core/errors.ts";
@@ -16,12 +13,11 @@ import type { ApplyJob, LayerBytes } from "./job.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import { overlayTarget } from "./overlay-target.ts";
 import { spaceGuard } from "./space-guard.ts";
+import { splitFile } from "./split-file.ts";
 import { treeTarget } from "./tree-target.ts";
 import { Warnings } from "./warnings.ts";
 
 const READ_SIZE = 512 * 1024;
-/** Headers compress to a tenth at any level; the lowest costs a third of the default's time. */
-const SPLIT_GZIP_LEVEL = 1;
 
 const readAt = promisify(read);
 
@@ -45,7 +41,7 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
   const fd = openDirectory(job.directory);
   try {
     const space = spaceGuard(fd, { maxLayerSize: job.maxLayerSize });
-    const records = job.tarSplit === null ? null : splitFile(job.tarSplit);
+    await using records = job.tarSplit === null ? null : splitFile(job.tarSplit);
     const applied = await applyTar(openTar(job.bytes, options.onProgress), writer, {
       space,
       signal: options.signal,
@@ -102,25 +98,6 @@ async function* readExtent({ fd, offset, length }: Extent, reuseBuffer: boolean)
     done += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
-}
-
-/** tar-split.json.gz; it becomes durable with the record that it is part of. */
-function splitFile(path: string): { write(lines: Buffer): Promise<void>; end(): Promise<void> } {
-  const gzip = createGzip({ level: SPLIT_GZIP_LEVEL });
-  const file = createWriteStream("", {
-    fd: openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644),
-  });
-  const done = pipeline(gzip, file);
-  done.catch(() => {});
-  return {
-    async write(lines) {
-      if (lines.length > 0 && !gzip.write(lines)) await Promise.race([once(gzip, "drain"), done]);
-    },
-    async end() {
-      gzip.end();
-      await done;
-    },
-  };
 }
 
 function wrongDiffID(job: ApplyJob, applied: AppliedTar): LayerfsError {
