@@ -78,3 +78,12 @@ describe("the check itself", () => {
     expect(found[0]).toContain(expected);
   });
 });
+
+describe("ARCHITECTURE.md", () => {
+  it("describes every folder of src", () => {
+    const folders = new Set(projectFiles("src").flatMap((path) => /^src\/[^/]+(?=\/)/.exec(path)?.[0] ?? []));
+    expect(folders).toContain("src/core");
+    const text = readText("ARCHITECTURE.md");
+    expect([...folders].filter((folder) => !text.includes(`| \`${folder}\` |`))).toEqual([]);
+  });
+});

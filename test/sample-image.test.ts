@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sampleImage } from "../scripts/sample/image.ts";
-import { root } from "./support/machine.ts";
-import { requires } from "./support/requires.ts";
+import { requires, root } from "./support/requires.ts";
 import { checkout } from "./support/tree.ts";
 
 const committed = join(checkout, "sample/layerfs-sample.tar");

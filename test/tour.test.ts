@@ -3,8 +3,7 @@ import { describe, expect, it } from "vitest";
 import { normalised, tourOfReadme, withTour } from "../scripts/tour/readme.ts";
 import { type Launcher, runTour } from "../scripts/tour/run.ts";
 import { type TourStep, tourSteps } from "../scripts/tour/steps.ts";
-import { mounting, root } from "./support/machine.ts";
-import { requires } from "./support/requires.ts";
+import { mounting, requires, root } from "./support/requires.ts";
 import { checkout, readText } from "./support/tree.ts";
 
 const launcher: Launcher = { program: "/bin/echo", typed: "bin/layerfs", cwd: "/" };

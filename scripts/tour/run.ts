@@ -7,6 +7,7 @@ export interface Launcher {
   /** How a user types it, where that is shorter. */
   readonly typed: string;
   readonly cwd: string;
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -19,11 +20,8 @@ export function runTour(steps: readonly TourStep[], launcher: Launcher, print: (
     print(`${index === 0 ? "" : "\n"}# ${step.title}\n`);
     print(`$ ${[name === "layerfs" ? launcher.typed : name, ...rest].map(quote).join(" ")}\n`);
     const program = name === "layerfs" ? launcher.program : name;
-    const result = spawnSync(program, rest, {
-      cwd: launcher.cwd,
-      encoding: "utf8",
-      env: { ...process.env, COLUMNS: "100" },
-    });
+    const env = { ...process.env, COLUMNS: "100", ...launcher.environment };
+    const result = spawnSync(program, rest, { cwd: launcher.cwd, encoding: "utf8", env });
     const output = `${result.stdout ?? ""}${result.stderr ?? ""}`;
     print(output);
     const wrong = whatIsWrong(step, result.status, result.error, output);

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runTour } from "../../scripts/tour/run.ts";
 import { tourSteps } from "../../scripts/tour/steps.ts";
-import { mounting, root } from "../support/machine.ts";
+import { mounting, root } from "../support/requires.ts";
 import { checkout } from "../support/tree.ts";
 
 const minutes = 60_000;
@@ -89,7 +89,8 @@ describe("the package, installed in an empty directory", () => {
       runsPrograms: process.arch === "x64",
     });
     let output = "";
-    const place = { program: launcher, typed: "npx layerfs", cwd: join(directory, "project") };
+    const environment = { LAYERFS_NODE: process.execPath };
+    const place = { program: launcher, typed: "npx layerfs", cwd: join(directory, "project"), environment };
     const done = runTour(steps, place, (text) => {
       output += text;
     });

@@ -1,6 +1,8 @@
 import { beforeEach } from "vitest";
 import type { Requirement } from "./machine.ts";
 
+export { findProgram, mounting, program, type Requirement, root } from "./machine.ts";
+
 /**
  * Called in a `describe` or at the top of a file: skips its tests, with the reason, where a requirement is not met.
  * Returns the first reason, so that a `beforeAll` can return early; null where all is there.
