@@ -57,13 +57,14 @@ export interface RunConfig {
  * Docker and some builders write, is this machine's, as it is for Docker.
  */
 export function parseConfig(bytes: Uint8Array): ImageConfig {
-  const node = parseJson(bytes, { title: "image config", code: "INVALID_CONFIG" });
+  const digest = digestOf(bytes);
+  const node = parseJson(bytes, { title: `image config ${digest}`, code: "INVALID_CONFIG" });
   const host = hostPlatform();
   const architecture = readText(node.field("architecture"));
   const variant = readText(node.field("variant"));
   return {
     bytes,
-    digest: digestOf(bytes),
+    digest,
     raw: node.object(),
     os: readText(node.field("os")) ?? host.os,
     architecture: architecture ?? host.architecture,
@@ -73,7 +74,7 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
     created: node.field("created").optional(readTime),
     author: readText(node.field("author")),
     rootfs: readRootfs(node.field("rootfs")),
-    history: node.field("history").optional((history) => history.items().map(readHistory)) ?? [],
+    history: node.field("history").optional((history) => history.items(readHistory)) ?? [],
     config: readRunConfig(node.field("config")),
   };
 }
@@ -87,7 +88,7 @@ export function configPlatform(config: ImageConfig): Platform {
 function readRootfs(node: JsonNode): ImageConfig["rootfs"] {
   const type = node.field("type");
   if (type.value !== "layers") type.fail('"layers"');
-  const diffIDs = node.field("diff_ids").optional((list) => list.items().map((item) => item.parsed(parseDigest)));
+  const diffIDs = node.field("diff_ids").optional((list) => list.items((item) => item.parsed(parseDigest)));
   return { diffIDs: diffIDs ?? [] };
 }
 

@@ -53,7 +53,7 @@ function readWord(node: JsonNode): string {
 }
 
 function readURLs(node: JsonNode): string[] {
-  return node.items().map((item) => (URL.canParse(item.string()) ? item.string() : item.fail("a URL")));
+  return node.items((item) => (URL.canParse(item.string()) ? item.string() : item.fail("a URL")));
 }
 
 function readBase64(node: JsonNode): Uint8Array {

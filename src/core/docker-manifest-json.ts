@@ -19,14 +19,14 @@ export interface DockerArchiveImage {
 
 /** Reads a docker-archive's `manifest.json`. Fails with INVALID_ARCHIVE. */
 export function parseDockerManifestJson(bytes: Uint8Array): DockerArchiveImage[] {
-  return parseJson(bytes, { title: "manifest.json", code: "INVALID_ARCHIVE" }).items().map(readImage);
+  return parseJson(bytes, { title: "manifest.json", code: "INVALID_ARCHIVE" }).items(readImage);
 }
 
 function readImage(node: JsonNode): DockerArchiveImage {
   return {
     config: readPath(node.field("Config")),
-    repoTags: node.field("RepoTags").optional((tags) => tags.items().map(readTag)) ?? [],
-    layers: node.field("Layers").optional((layers) => layers.items().map(readPath)) ?? [],
+    repoTags: node.field("RepoTags").optional((tags) => tags.items(readTag)) ?? [],
+    layers: node.field("Layers").optional((layers) => layers.items(readPath)) ?? [],
     parent: node.field("Parent").optional(readParent),
     layerSources: node.field("LayerSources").optional(readLayerSources) ?? new Map(),
   };
@@ -46,5 +46,5 @@ function readParent(node: JsonNode): Digest | undefined {
 }
 
 function readLayerSources(node: JsonNode): ReadonlyMap<Digest, Descriptor> {
-  return new Map(node.entries().map(([name, source]) => [source.key(name, parseDigest), readDescriptor(source)]));
+  return new Map(node.entries((name, source) => [source.key(name, parseDigest), readDescriptor(source)]));
 }

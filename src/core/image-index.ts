@@ -22,7 +22,8 @@ export interface ImageIndex {
 
 /** Reads an index. Fails with INVALID_MANIFEST, also for a document that is an image manifest too (CVE-2021-41190). */
 export function parseIndex(bytes: Uint8Array): ImageIndex {
-  const node = parseJson(bytes, { title: "image index", code: "INVALID_MANIFEST" });
+  const digest = digestOf(bytes);
+  const node = parseJson(bytes, { title: `image index ${digest}`, code: "INVALID_MANIFEST" });
   checkSchemaVersion(node);
   for (const name of ["config", "layers", "fsLayers"]) {
     if (!node.field(name).isAbsent) node.field(name).fail("nothing, as this is no image manifest");
@@ -31,10 +32,10 @@ export function parseIndex(bytes: Uint8Array): ImageIndex {
   if (!isIndex(mediaType)) node.field("mediaType").fail(`${MEDIA_TYPE.ociIndex} or Docker's manifest list`);
   return {
     bytes,
-    digest: digestOf(bytes),
+    digest,
     raw: node.object(),
     mediaType,
-    manifests: node.field("manifests").items().map(readDescriptor),
+    manifests: node.field("manifests").items(readDescriptor),
     artifactType: node.field("artifactType").optional(readMediaType),
     subject: node.field("subject").optional(readDescriptor),
     annotations: node.field("annotations").optional((annotations) => annotations.stringMap()),

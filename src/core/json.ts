@@ -17,12 +17,15 @@ export interface JsonDocument {
 export class JsonNode {
   readonly value: unknown;
   readonly #document: JsonDocument;
-  readonly #place: string;
+  readonly #parent: JsonNode | undefined;
+  readonly #name: string | number;
 
-  constructor(document: JsonDocument, value: unknown, place = "") {
+  /** Without a parent the value is the whole document; `name` is the field or index in the parent. */
+  constructor(document: JsonDocument, value: unknown, parent?: JsonNode, name: string | number = "") {
     this.#document = document;
     this.value = value;
-    this.#place = place;
+    this.#parent = parent;
+    this.#name = name;
   }
 
   get isAbsent(): boolean {
@@ -38,17 +41,18 @@ export class JsonNode {
   field(name: string): JsonNode {
     const object = this.object();
     const value = Object.hasOwn(object, name) ? object[name] : undefined;
-    return new JsonNode(this.#document, value, this.#place === "" ? name : `${this.#place}.${name}`);
+    return new JsonNode(this.#document, value, this, name);
   }
 
-  /** The fields of this object by name. */
-  entries(): (readonly [string, JsonNode])[] {
-    return Object.keys(this.object()).map((name) => [name, this.field(name)] as const);
+  /** What `read` makes of each field of this object. */
+  entries<T>(read: (name: string, node: JsonNode) => T): T[] {
+    return Object.keys(this.object()).map((name) => read(name, this.field(name)));
   }
 
-  items(): JsonNode[] {
+  /** What `read` makes of each item of this array; nodes are not kept, as an array of 4 MiB has millions of items. */
+  items<T>(read: (node: JsonNode) => T): T[] {
     if (!Array.isArray(this.value)) this.fail("an array");
-    return this.value.map((item, index) => new JsonNode(this.#document, item, `${this.#place}[${index}]`));
+    return this.value.map((item, index) => read(new JsonNode(this.#document, item, this, index)));
   }
 
   string(): string {
@@ -68,11 +72,11 @@ export class JsonNode {
   }
 
   strings(): string[] {
-    return this.items().map((item) => item.string());
+    return this.items((item) => item.string());
   }
 
   stringMap(): ReadonlyMap<string, string> {
-    return new Map(this.entries().map(([name, node]) => [name, node.string()]));
+    return new Map(this.entries((name, node) => [name, node.string()]));
   }
 
   /** What `read` makes of this value, or undefined if it is absent. */
@@ -100,8 +104,14 @@ export class JsonNode {
   }
 
   #error(problem: string, details?: { cause: unknown; hint: string | undefined }): LayerfsError {
-    const place = this.#place === "" ? "" : `${printable(this.#place)}: `;
+    const place = this.#parent === undefined ? "" : `${printable(this.#place())}: `;
     return new LayerfsError(this.#document.code, `${this.#document.title}: ${place}${problem}`, details);
+  }
+
+  #place(): string {
+    const above = this.#parent === undefined ? "" : this.#parent.#place();
+    if (typeof this.#name === "number") return `${above}[${this.#name}]`;
+    return above === "" ? this.#name : `${above}.${this.#name}`;
   }
 }
 

@@ -25,18 +25,19 @@ export interface Manifest {
  * also an index is refused, so that no two readers can take it for different things (CVE-2021-41190).
  */
 export function parseManifest(bytes: Uint8Array): Manifest {
-  const node = parseJson(bytes, { title: "image manifest", code: "INVALID_MANIFEST" });
+  const digest = digestOf(bytes);
+  const node = parseJson(bytes, { title: `image manifest ${digest}`, code: "INVALID_MANIFEST" });
   checkSchemaVersion(node);
   if (!node.field("manifests").isAbsent) node.field("manifests").fail("nothing, as this is no index");
   const mediaType = node.field("mediaType").optional(readMediaType) ?? MEDIA_TYPE.ociManifest;
   if (!isManifest(mediaType)) node.field("mediaType").fail(`${MEDIA_TYPE.ociManifest} or Docker's like`);
   return {
     bytes,
-    digest: digestOf(bytes),
+    digest,
     raw: node.object(),
     mediaType,
     config: readDescriptor(node.field("config")),
-    layers: node.field("layers").items().map(readDescriptor),
+    layers: node.field("layers").items(readDescriptor),
     artifactType: node.field("artifactType").optional(readMediaType),
     subject: node.field("subject").optional(readDescriptor),
     annotations: node.field("annotations").optional((annotations) => annotations.stringMap()),

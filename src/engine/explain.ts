@@ -49,7 +49,10 @@ export function explain(stores: Stores, text: string): Explanation {
     platform: formatPlatform(configPlatform(config)),
     driver: driver.name,
     layers: layers.map((layer, index) => summarise(stores, layer, makers[index], users)),
-    mountCommand: top === undefined ? "" : driver.plan(top.cacheID, { target: "TARGET", readOnly: true }).map(asCommand).join(" && "),
+    mountCommand:
+      top === undefined
+        ? ""
+        : driver.plan(top.cacheID, { target: "TARGET", readOnly: true }).map(asCommand).join(" && "),
   };
 }
 

@@ -9,12 +9,16 @@ import type { Stores } from "./stores.ts";
 /** Newest first; equal times by id, so that the order is stable. Images whose layers are not all there are left out, as by Docker. */
 export function listImages(stores: Stores): ImageSummary[] {
   const repositories = readRepositories(stores.images);
-  const summaries = listImageIDs(stores.images).flatMap((id) => {
+  const summaries = listImageIDs(stores.images).flatMap((id): ImageSummary[] => {
     const config = readImageConfig(stores.images, id);
     const size = config === null ? null : contentSize(stores, topChain(config));
     if (config === null || size === null) return [];
     const image = { id, created: config.created ?? null, size };
-    const names = tagsOf(repositories, id).map(({ repository, name }) => ({ ...image, repository, ...splitName(repository, name) }));
+    const names = tagsOf(repositories, id).map(({ repository, name }) => ({
+      ...image,
+      repository,
+      ...splitName(repository, name),
+    }));
     return names.length > 0 ? names : [{ ...image, repository: null, tag: null, digest: null }];
   });
   return summaries.sort(newestFirst);

@@ -13,6 +13,7 @@ import { cleanUpAfter } from "../layer/remove.ts";
 import { exclusively } from "../layer/store.ts";
 import { type LayerEvent, type PlannedLayer, unpackChain } from "../layer/unpack-chain.ts";
 import type { CallOptions, LoadedImage } from "./engine.ts";
+import { recoverAll } from "./recover.ts";
 import type { Stores } from "./stores.ts";
 
 /** Loads every image of a source, one after the other; the layers of one are unpacked in parallel. */
@@ -27,7 +28,11 @@ export async function loadImages(stores: Stores, source: ImageSource, options: C
 async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options: CallOptions): Promise<LoadedImage> {
   refuseForeignSystem(image);
   const chain = chainIDs(image.config.rootfs.diffIDs);
-  const claim = await claimLayers(stores.layers, chain, `load ${image.id}`, options.signal);
+  const claim = await claimLayers(stores.layers, chain, {
+    reason: `load ${image.id}`,
+    before: () => recoverAll(stores),
+    signal: options.signal,
+  });
   try {
     reportExisting(image, chain, claim, options);
     await unpackChain(stores.layers, planLayers(stores, image, chain, claim), {

@@ -43,7 +43,8 @@ export async function unpackImage(
     };
     options.onProgress?.({ type: "layer-start", layer: layer.diffID, total: layer.size });
     const outcome = await pool.apply(job, { signal: options.signal });
-    if (outcome.kind !== "finished") throw new LayerfsError("SYSTEM", `layer ${layer.diffID}: a full tree needs nothing below it`);
+    if (outcome.kind !== "finished")
+      throw new LayerfsError("SYSTEM", `layer ${layer.diffID}: a full tree needs nothing below it`);
     options.onProgress?.({ type: "layer-done", layer: layer.diffID, warnings: outcome.result.warnings });
     warnings.push(...outcome.result.warnings);
   }
@@ -53,7 +54,15 @@ export async function unpackImage(
 function leaseImage(stores: Stores, text: string): { image: StoredImage; lease: Disposable } {
   const image = openStoredImage(stores, text);
   const chain = image.layers.map(({ chainID }) => chainID);
-  return { image, lease: createLease(stores.layers.layout, { reason: `unpack ${image.id}`, chainIDs: chain, making: [], cacheIDs: [] }) };
+  return {
+    image,
+    lease: createLease(stores.layers.layout, {
+      reason: `unpack ${image.id}`,
+      chainIDs: chain,
+      making: [],
+      cacheIDs: [],
+    }),
+  };
 }
 
 function prepareTarget(directory: string): void {

@@ -5,14 +5,7 @@ import type { Digest } from "../core/digest.ts";
 import { fsyncDirectory } from "../sys/durable.ts";
 import { layerDirectory } from "./layout.ts";
 import { readLeases, type StaleLease } from "./lease.ts";
-import {
-  listChainIDs,
-  listContainerParents,
-  listRemoving,
-  readCacheID,
-  readLayerRecord,
-  readNames,
-} from "./records.ts";
+import { listChainIDs, listContainerParents, listRemoving, readCacheID, readNames, readParent } from "./records.ts";
 import { hideRecord } from "./register.ts";
 import type { LayerStore } from "./store.ts";
 

@@ -15,7 +15,7 @@ import { fileSystem, makeFileSystem } from "../../test/support/filesystems.ts";
 import { requires, root } from "../../test/support/requires.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import { fchownat, tryLinkat, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat, utimensat } from "./at.ts";
-import { copyTree } from "./copy-tree.ts";
+import { copyTree, copyTreeAsync } from "./copy-tree.ts";
 import { close, pwrite, syncfs } from "./file.ts";
 import { O_CREAT, O_WRONLY, S_IFCHR, S_IFIFO } from "./flags.ts";
 import { removeContents } from "./remove-tree.ts";
@@ -96,6 +96,21 @@ describe("copyTree", () => {
     expect(tryStatat(to, name("zz"))).toMatchObject({ nlink: 3 });
     removeContents(from);
     removeContents(to);
+  });
+});
+
+describe("copyTreeAsync", () => {
+  it("copies as copyTree does", async () => {
+    const { source, target } = sourceAndTarget();
+    mkdirSync(join(source, "d"));
+    writeFileSync(join(source, "d/f"), "content");
+    await copyTreeAsync(source, target);
+    expect(readFileSync(join(target, "d/f"), "utf8")).toBe("content");
+  });
+
+  it("stops with CANCELLED when its signal is aborted", async () => {
+    const { source, target } = sourceAndTarget();
+    await expect(copyTreeAsync(source, target, AbortSignal.abort())).rejects.toMatchObject({ code: "CANCELLED" });
   });
 });
 

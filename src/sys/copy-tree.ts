@@ -4,6 +4,7 @@ import { ENAMETOOLONG, systemError } from "./errno.ts";
 import { close } from "./file.ts";
 import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "./flags.ts";
 import { type DirectoryEntry, readDirectory } from "./read-dir.ts";
+import { runInSlices, runToEnd, type Steps } from "./slices.ts";
 import { fstat, type Stat, tryStatat } from "./stat.ts";
 import { TreeCursor } from "./tree-cursor.ts";
 
@@ -16,12 +17,21 @@ import { TreeCursor } from "./tree-cursor.ts";
  * a failure; nothing is synced.
  */
 export function copyTree(sourceDirectory: string, targetDirectory: string): void {
+  runToEnd(treeCopy(sourceDirectory, targetDirectory));
+}
+
+/** As `copyTree`, in slices of about a file between which other work of this thread goes on. */
+export function copyTreeAsync(sourceDirectory: string, targetDirectory: string, signal?: AbortSignal): Promise<void> {
+  return runInSlices(treeCopy(sourceDirectory, targetDirectory), signal);
+}
+
+function* treeCopy(sourceDirectory: string, targetDirectory: string): Steps {
   const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
   const sourceRoot = openPath(sourceDirectory, flags);
   try {
     const targetRoot = openPath(targetDirectory, flags);
     try {
-      copyBetween(sourceRoot, targetRoot);
+      yield* copyBetween(sourceRoot, targetRoot);
     } finally {
       close(targetRoot);
     }
@@ -46,12 +56,13 @@ interface Copy {
 
 const HERE = Buffer.from(".");
 
-function copyBetween(sourceRoot: number, targetRoot: number): void {
+function* copyBetween(sourceRoot: number, targetRoot: number): Steps {
   using source = new TreeCursor(sourceRoot, HERE);
   using target = new TreeCursor(targetRoot, HERE);
   const levels: Level[] = [{ name: HERE, rest: readDirectory(source.fd) }];
   const copy: Copy = { source, target, targetRoot, levels, links: new Map() };
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    yield;
     const entry = level.rest.pop();
     if (entry !== undefined) {
       copyEntry(copy, entry.name);

@@ -5,6 +5,7 @@ import { type ErrorCode, LayerfsError, printable } from "../core/errors.ts";
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
+export const E2BIG = 7;
 export const EAGAIN = 11;
 export const EACCES = 13;
 export const EBUSY = 16;

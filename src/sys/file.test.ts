@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { scratchDirectory } from "../../test/support/scratch.ts";
-import { close, copyFileRange, fsync, ftruncate, pread, pwrite, syncfs, trySeek, write } from "./file.ts";
+import { close, copyFileRange, fsync, ftruncate, pread, pwrite, syncfs, syncfsAsync, trySeek, write } from "./file.ts";
 
 function newFile(content = ""): { path: string; fd: number } {
   const path = join(scratchDirectory(), "file");
@@ -49,6 +49,11 @@ describe("reading and writing", () => {
     expect(copyFileRange(source.fd, target.fd, 0, 100)).toBe(8);
     expect(copyFileRange(source.fd, target.fd, 8, 100)).toBe(0);
     expect(readFileSync(target.path, "latin1")).toBe("hello wo");
+  });
+
+  it("syncs on another thread", async () => {
+    await expect(syncfsAsync(newFile().fd)).resolves.toBeUndefined();
+    await expect(syncfsAsync(-1)).rejects.toMatchObject({ errno: "EBADF" });
   });
 
   it("says that a range cannot be copied between files that do not allow it", () => {

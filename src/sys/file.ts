@@ -45,6 +45,12 @@ export function syncfs(fd: number): void {
   check(orErrno(native().syncfs(fd)), "sync the file system of", `descriptor ${fd}`);
 }
 
+/** As `syncfs`, without blocking the thread, which it can for seconds. */
+export async function syncfsAsync(fd: number): Promise<void> {
+  // The reason of a failure is known only to the thread it happened on, so a failed call is repeated on this one.
+  if ((await native().syncfsAsync(fd)) < 0) syncfs(fd);
+}
+
 export function ftruncate(fd: number, length: number): void {
   check(orErrno(native().ftruncate(fd, length)), "set the length of", `descriptor ${fd}`);
 }

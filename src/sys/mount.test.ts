@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { overlay } from "../../test/support/filesystems.ts";
@@ -12,7 +12,6 @@ import {
   canOpenFileSystem,
   type FileSystemContext,
   MOUNT_ATTR_RDONLY,
-  probeLowerByDescriptor,
   tryAttach,
   tryCloneMount,
   tryFsopen,
@@ -89,11 +88,5 @@ describe("mounting", () => {
     expect(canOpenFileSystem("overlay")).toBe(true);
     expect(canOpenFileSystem("no-such-fs")).toBe(false);
     expect(tryFsopen("no-such-fs")).toBe(-ENODEV);
-  });
-
-  it("asks the kernel whether it takes lower directories by descriptor", () => {
-    const fd = openSync(scratchDirectory(), "r");
-    onTestFinished(() => closeSync(fd));
-    expect(["yes", "no"]).toContain(probeLowerByDescriptor(fd));
   });
 });

@@ -1,5 +1,5 @@
 import { orErrno } from "./at.ts";
-import { ENOSYS, EPERM } from "./errno.ts";
+import { ENOSYS } from "./errno.ts";
 import { close } from "./file.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, O_CLOEXEC } from "./flags.ts";
 import { terminated } from "./name.ts";
@@ -63,18 +63,6 @@ export function trySetAttributes(mountFd: number, attributes: number): number {
 }
 
 export const MOUNT_ATTR_RDONLY = 1;
-
-/**
- * Whether overlayfs takes its lower directories one by one, by `lowerdir+` (Linux 6.5) and by descriptor (6.13).
- * "denied" without the privilege to ask.
- */
-export function probeLowerByDescriptor(directoryFd: number): "yes" | "no" | "denied" {
-  const context = tryFsopen("overlay");
-  if (context === -EPERM) return "denied";
-  if (typeof context === "number") return "no";
-  using _ = context;
-  return context.setDescriptor("lowerdir+", directoryFd) === 0 ? "yes" : "no";
-}
 
 /** Whether the kernel has the file system `type` and lets this process use it. */
 export function canOpenFileSystem(type: string): boolean {

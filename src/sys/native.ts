@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { promisify } from "node:util";
 import { LayerfsError } from "../core/errors.ts";
 
 /** Memory that the kernel reads or writes; it must stay referenced until the call returns. */
@@ -34,6 +35,8 @@ export interface Native {
   lseek(fd: number, offset: number, whence: number): number;
   fsync(fd: number): number;
   syncfs(fd: number): number;
+  /** syncfs(2) on a thread of Node's pool; errno() does not tell why it failed. */
+  syncfsAsync(fd: number): Promise<number>;
   ftruncate(fd: number, length: number): number;
   copy_file_range(infd: number, inoff: Memory, outfd: number, outoff: Memory, count: number, flags: number): number;
   fstatfs(fd: number, buffer: Memory): number;
@@ -61,7 +64,7 @@ export interface Native {
   syscallMountSetattr(nr: number, fd: number, path: Memory, flags: number, attr: Memory, size: number): number;
 }
 
-const SIGNATURES: Readonly<Record<Exclude<keyof Native, "errno">, string>> = {
+const SIGNATURES: Readonly<Record<Exclude<keyof Native, "errno" | "syncfsAsync">, string>> = {
   openat: "int openat(int, const void *, int, unsigned int)",
   close: "int close(int)",
   mkdirat: "int mkdirat(int, const void *, unsigned int)",
@@ -127,8 +130,10 @@ function bind(): Native {
   const koffi = loadKoffi();
   // null is the running program itself, whose dynamic linker has already found the C library, whatever its name.
   const library = koffi.load(null);
-  const functions = Object.entries(SIGNATURES).map(([name, signature]) => [name, library.func(signature)]);
-  return { ...Object.fromEntries(functions), errno: koffi.errno } as Native;
+  const functions = Object.fromEntries(
+    Object.entries(SIGNATURES).map(([name, signature]) => [name, library.func(signature)]),
+  );
+  return { ...functions, errno: koffi.errno, syncfsAsync: promisify(library.func(SIGNATURES.syncfs).async) } as Native;
 }
 
 function loadKoffi(): typeof import("koffi") {

@@ -6,7 +6,7 @@ import { scratchDirectory } from "../../test/support/scratch.ts";
 import { tryMkdirat } from "./at.ts";
 import { MNT_DETACH } from "./flags.ts";
 import { tryMount, tryUnmount } from "./mount.ts";
-import { removeContents, removeTree } from "./remove-tree.ts";
+import { removeContents, removeTree, removeTreeAsync } from "./remove-tree.ts";
 import { TreeCursor } from "./tree-cursor.ts";
 
 function opened(): { directory: string; dirfd: number } {
@@ -56,6 +56,19 @@ describe("removeTree", () => {
     makeDeep(dirfd, 300);
     removeTree(dirfd, Buffer.alloc(200, 100));
     expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe("removeTreeAsync", () => {
+  it("removes everything and lets timers run meanwhile", async () => {
+    const { directory, dirfd } = opened();
+    for (let i = 0; i < 3000; i++) mkdirSync(join(directory, `a/${i}`), { recursive: true });
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    await removeTreeAsync(dirfd, Buffer.from("a"));
+    clearInterval(timer);
+    expect(readdirSync(directory)).toEqual([]);
+    expect(ticks).toBeGreaterThan(0);
   });
 });
 

@@ -4,6 +4,7 @@ import { EBUSY, EISDIR, ENOENT } from "./errno.ts";
 import { close } from "./file.ts";
 import { AT_REMOVEDIR } from "./flags.ts";
 import { type DirectoryEntry, readDirectory } from "./read-dir.ts";
+import { runInSlices, runToEnd, type Steps } from "./slices.ts";
 import { TreeCursor } from "./tree-cursor.ts";
 
 /**
@@ -11,15 +12,24 @@ import { TreeCursor } from "./tree-cursor.ts";
  * interrupted removal can be repeated. Never follows a symlink and never removes what is mounted inside: CONFLICT.
  */
 export function removeTree(dirfd: number, name: Buffer): void {
-  if (removeNode(dirfd, name) === "directory") {
-    removeContentsOf(dirfd, name);
-    removeEmptyDirectory(dirfd, name);
-  }
+  runToEnd(treeRemoval(dirfd, name));
+}
+
+/** As `removeTree`, in slices between which other work of this thread goes on. */
+export function removeTreeAsync(dirfd: number, name: Buffer): Promise<void> {
+  return runInSlices(treeRemoval(dirfd, name));
 }
 
 /** Empties the directory `dirfd`, which stays. Guarantees as `removeTree`. */
 export function removeContents(dirfd: number): void {
-  removeContentsOf(dirfd, Buffer.from("."));
+  runToEnd(contentRemoval(dirfd, Buffer.from(".")));
+}
+
+function* treeRemoval(dirfd: number, name: Buffer): Steps {
+  if (removeNode(dirfd, name) === "directory") {
+    yield* contentRemoval(dirfd, name);
+    removeEmptyDirectory(dirfd, name);
+  }
 }
 
 /** Empties the directory at `path`, which stays. Guarantees as `removeTree`. */
@@ -38,10 +48,11 @@ interface Level {
   readonly rest: DirectoryEntry[];
 }
 
-function removeContentsOf(dirfd: number, name: Buffer): void {
+function* contentRemoval(dirfd: number, name: Buffer): Steps {
   using cursor = new TreeCursor(dirfd, name);
   const levels: Level[] = [{ name: null, rest: readDirectory(cursor.fd) }];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    yield;
     const entry = level.rest.pop();
     if (entry === undefined) {
       levels.pop();

@@ -17,6 +17,9 @@ export type EntryPath =
   | { readonly kind: "opaque"; readonly directory: Components }
   | { readonly kind: "reserved"; readonly path: Components };
 
+/** Linux, limits.h: bytes in one name, bytes in a path. */
+const NAME_MAX = 255;
+const PATH_MAX = 4095;
 const SLASH = 0x2f;
 const WHITEOUT = Buffer.from(".wh.");
 const META = Buffer.from(".wh..wh.");
@@ -42,9 +45,13 @@ export function cleanPath(name: Buffer): Components {
   return components;
 }
 
-/** Fails with INVALID_LAYER for a whiteout that would name its own directory, its parent or nothing. */
+/**
+ * Fails with INVALID_LAYER for a whiteout that would name its own directory, its parent or nothing, and for a name that
+ * no file system takes.
+ */
 export function classifyEntry(name: Buffer): EntryPath {
   const components = cleanPath(name);
+  refuseTooLong(name, components);
   const last = components.at(-1);
   if (last === undefined) return { kind: "root" };
   const parent = components.slice(0, -1);
@@ -73,6 +80,17 @@ export function joinKey(directory: string, name: Buffer): string {
 /** A key for messages. */
 export function printableKey(key: string): string {
   return `/${printable(Buffer.from(key, "latin1"))}`;
+}
+
+function refuseTooLong(name: Buffer, components: Components): void {
+  const longest = Math.max(0, ...components.map((part) => part.length));
+  const [what, length, limit] =
+    longest > NAME_MAX ? ["a name", longest, NAME_MAX] : ["the path", name.length, PATH_MAX];
+  if (length <= limit) return;
+  throw new LayerfsError(
+    "INVALID_LAYER",
+    `${printable(name.subarray(0, 80))}…: ${what} has ${length} bytes, at most ${limit} are possible`,
+  );
 }
 
 function isMeta(part: Buffer): boolean {

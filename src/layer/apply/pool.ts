@@ -117,7 +117,8 @@ function ask(
 }
 
 function startThread(threads: Thread[]): Thread {
-  const worker = new Worker(WORKER);
+  // Descriptors are opened by native calls, of which Node would know only the closing.
+  const worker = new Worker(WORKER, { trackUnmanagedFds: false });
   const thread: Thread = { worker, busy: false, pending: new Map() };
   worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
   worker.on("error", (error) => {
