@@ -27,7 +27,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 /** npm as the user's: without what `npm test` tells its scripts. */
 function npm(cwd: string, ...words: readonly string[]): void {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
-  execFileSync("npm", words, { cwd, env, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("npm", ["--loglevel=error", ...words], { cwd, env, stdio: ["ignore", "ignore", "inherit"] });
 }
 
 interface Outcome {
@@ -61,8 +61,8 @@ describe("the package, installed in an empty directory", () => {
   });
 
   it("says that Node.js is too old rather than failing in it", (context) => {
-    const version = spawnSync("/usr/bin/node", ["--version"], { encoding: "utf8" }).stdout ?? "";
-    const [major = 0] = version.replace("v", "").split(".").map(Number);
+    const version = (spawnSync("/usr/bin/node", ["--version"], { encoding: "utf8" }).stdout ?? "").replace("v", "");
+    const [major = 0] = version.split(".").map(Number);
     if (major === 0 || major >= 22) context.skip("there is no Node.js older than 22 in /usr/bin");
     const { status, stderr } = layerfs(["version"], { LAYERFS_NODE: "/usr/bin/node" });
     expect(stderr).toContain("22.18");
