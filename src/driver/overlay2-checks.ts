@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { openPath } from "../sys/at.ts";
@@ -13,7 +13,7 @@ import { attempt, isDirectory, makeDirectory } from "./layer-directories.ts";
 
 /*
  * What overlay2 asks of the kernel and of the file system below its home, by trying it. Every overlay made here is
- * attached nowhere, so a crash leaves at most a directory `check-overlayfs-*`, which dockerd and layerfs ignore.
+ * attached nowhere, so a crash leaves at most a directory `check-overlayfs-*`, which is no layer to dockerd or layerfs.
  */
 
 /** What the tests found out, for `info`. */
@@ -90,23 +90,36 @@ export function examineNativeDiff(parent: string, options: readonly string[]): N
   });
 }
 
+/** Removes test directories that a crash left in `parent` at least an hour ago; a younger one may be in use. */
+export function sweepTestTrees(parent: string): void {
+  const left = attempt("read directory", parent, () => readdirSync(parent)).filter((name) =>
+    name.startsWith(TEST_TREE),
+  );
+  for (const name of left) {
+    const found = attempt("look at", name, () => lstatSync(join(parent, name), { throwIfNoEntry: false }));
+    if (found !== undefined && Date.now() - found.mtimeMs > 3_600_000) removeTestTree(parent, name);
+  }
+}
+
 function isOn(parameter: string | null): boolean {
   return parameter === "Y" || parameter === "1";
 }
 
 /** lower1, lower2 (with d1 and d), upper and work in a new directory, which is gone afterwards. */
 function withTestTree<T>(parent: string, use: (tree: string) => T): T {
-  const tree = attempt("make a test directory in", parent, () => mkdtempSync(join(parent, "check-overlayfs-")));
+  const tree = attempt("make a test directory in", parent, () => mkdtempSync(join(parent, TEST_TREE)));
   try {
     for (const name of ["lower1", "lower1/d", "lower2", "lower2/d", "lower2/d1", "upper", "work"]) {
       makeDirectory(join(tree, name), 0o755);
     }
     return use(tree);
   } finally {
-    const fd = openPath(parent, O_PATH | O_DIRECTORY);
-    removeTree(fd, Buffer.from(basename(tree)));
-    close(fd);
+    removeTestTree(parent, basename(tree));
   }
+}
+
+function removeTestTree(parent: string, name: string): void {
+  withPathFd(parent, (fd) => removeTree(fd, Buffer.from(name)));
 }
 
 /** The descriptor of the mount. */
@@ -152,6 +165,7 @@ function redirects(merged: string): boolean {
   }
 }
 
+const TEST_TREE = "check-overlayfs-";
 const HERE = Buffer.from(".");
 const OPAQUE = "trusted.overlay.opaque";
 

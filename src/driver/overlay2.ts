@@ -21,6 +21,7 @@ import {
   moduleParameter,
   mountOptions,
   supportsDType,
+  sweepTestTrees,
 } from "./overlay2-checks.ts";
 import {
   layerPaths,
@@ -59,6 +60,7 @@ async function open(context: DriverContext): Promise<StorageDriver> {
 function prepare(root: string, home: string, userNamespace: boolean): boolean {
   const initialised = isDirectory(linkDirectory(home));
   const place = isDirectory(home) ? home : root;
+  sweepTestTrees(place);
   checkMount(place, mountOptions({ writable: true, userNamespace }));
   const dType = supportsDType(place);
   if (!dType && !initialised) {

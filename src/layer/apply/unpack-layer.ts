@@ -18,7 +18,7 @@ import { spaceGuard } from "./space-guard.ts";
 import { treeTarget } from "./tree-target.ts";
 import { Warnings } from "./warnings.ts";
 
-const READ_SIZE = 512 * 1024;
+const READ_SIZE = 256 * 1024;
 /** Headers compress to a tenth at any level; the lowest costs a third of the default's time. */
 const SPLIT_GZIP_LEVEL = 1;
 
