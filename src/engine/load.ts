@@ -6,7 +6,7 @@ import type { Image, ImageSource } from "../core/image.ts";
 import { familiarString, withDefaultTag } from "../core/reference.ts";
 import { writeImageConfig } from "../image/image-db.ts";
 import { findName, readRepositories, withName, writeRepositories } from "../image/repositories.ts";
-import { type ApplyPool, applyPool } from "../layer/apply/pool.ts";
+import type { ApplyPool } from "../layer/apply/pool.ts";
 import { type Claim, claimLayers } from "../layer/claim.ts";
 import { readLayerRecord } from "../layer/records.ts";
 import { cleanUpAfter } from "../layer/remove.ts";
@@ -17,8 +17,12 @@ import { recoverAll } from "./recover.ts";
 import type { Stores } from "./stores.ts";
 
 /** Loads every image of a source, one after the other; the layers of one are unpacked in parallel. */
-export async function loadImages(stores: Stores, source: ImageSource, options: CallOptions): Promise<LoadedImage[]> {
-  await using pool = applyPool();
+export async function loadImages(
+  stores: Stores,
+  source: ImageSource,
+  pool: ApplyPool,
+  options: CallOptions,
+): Promise<LoadedImage[]> {
   const loaded: LoadedImage[] = [];
   for (const image of source.images) loaded.push(await loadImage(stores, image, pool, options));
   return loaded;

@@ -4,6 +4,7 @@ import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains, prepareImageDb } from "../image/image-db.ts";
 import { imageLayout } from "../image/layout.ts";
+import { applyPool } from "../layer/apply/pool.ts";
 import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
@@ -29,6 +30,7 @@ const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = dataRoot(options.root);
   const settings = { ...options, root, storageOptions: parseStorageOptions(options.storageOptions ?? []) };
+  const pool = applyPool();
   const writing = once(() => openStores(settings, false));
   const reading = once(() => openStores(settings, true));
   return {
@@ -39,7 +41,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
       const archive = "file" in input ? input.file : { stream: input.stream as AsyncIterable<Uint8Array> };
       await using source = await openDockerArchive(archive, { spoolDirectory, signal: call.signal });
-      return await loadImages(stores, source, call);
+      return await loadImages(stores, source, pool, call);
     },
     images: async () => listImages(await reading()),
     explain: async (image) => explain(await reading(), image),
@@ -48,7 +50,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     mountDirectories,
     unmount: async (request) => unmountTarget(await writing(), request),
     mounts: async () => listMounts(await reading()),
-    unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, call),
+    unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call),
     list: async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false),
     readFile: async (image, path) => readTreeFile(await reading(), image, path),
     info: async () => storeInfo(await reading()),
@@ -58,7 +60,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     },
     changes: async (before, after) => treeChanges(before, after),
     diffTar,
-    [Symbol.asyncDispose]: async () => {},
+    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   };
 }
 

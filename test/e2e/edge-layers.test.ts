@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -15,26 +15,31 @@ const WAYS = ["overlay2, mounted", "vfs, mounted", "unpacked"] as const;
 
 describe.each(WAYS)("a layer with an oddity, %s", (way) => {
   const missing = requires(overlay());
+  const driver = way.startsWith("vfs") ? "vfs" : "overlay2";
   let place: TestFileSystem;
-  beforeAll(() => {
-    if (missing === null) place = makeFileSystem("ext4");
+  let root: string;
+  let engine: Engine;
+  beforeAll(async () => {
+    if (missing !== null) return;
+    place = makeFileSystem("ext4");
+    root = join(place.directory, "root");
+    engine = await openEngine({ root, driver });
   });
-  afterAll(() => place?.[Symbol.dispose]());
+  afterAll(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    place?.[Symbol.dispose]();
+  });
 
-  it.each(EDGE_CASES.map((edge) => [edge.name, edge] as const))("%s", async (name, edge) => {
-    const root = join(place.directory, name);
-    const driver = way.startsWith("vfs") ? "vfs" : "overlay2";
-    await using engine = await openEngine({ root, driver });
+  it.each(EDGE_CASES.map((edge) => [edge.name, edge] as const))("%s", async (_name, edge) => {
     const outcome = await load(engine, edge);
     if ("refused" in edge.expected) {
       expect(outcome).toMatch(edge.expected.refused);
       expect(await engine.images()).toEqual([]);
     } else {
       expect(outcome).toBe("loaded");
-      const tree = way === "unpacked" ? await unpacked(engine, root) : await mounted(engine);
-      expect(tree).toEqual(edge.expected.tree);
+      expect(way === "unpacked" ? await unpacked(engine) : await mounted(engine)).toEqual(edge.expected.tree);
+      await engine.removeImage("edge:1");
     }
-    await engine.removeImage("edge:1").catch(() => {});
     expect(scanStore(root, driver)).toEqual([]);
   });
 });
@@ -61,9 +66,8 @@ async function mounted(engine: Engine): Promise<Record<string, string>> {
   }
 }
 
-async function unpacked(engine: Engine, root: string): Promise<Record<string, string>> {
-  const directory = `${root}-tree`;
-  mkdirSync(directory);
+async function unpacked(engine: Engine): Promise<Record<string, string>> {
+  const directory = scratchDirectory();
   await engine.unpack("edge:1", directory);
   return describeTree(directory);
 }

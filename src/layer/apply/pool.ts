@@ -22,7 +22,7 @@ export type ApplyOutcome =
   /** Nothing can be written yet: empty the directory and try again once the layers below are complete. */
   | { readonly kind: "lowers-needed" };
 
-/** Threads that unpack layers, started as they are needed. */
+/** Threads that unpack layers, started as they are needed; idle ones do not keep the process alive. */
 export interface ApplyPool extends AsyncDisposable {
   /** Waits for a free thread, then unpacks. A job that was cancelled fails with CANCELLED. */
   apply(job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome>;
@@ -105,8 +105,10 @@ function ask(
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       thread.pending.delete(message.id);
+      if (thread.pending.size === 0) thread.worker.unref();
       act();
     };
+    thread.worker.ref();
     thread.pending.set(message.id, {
       handle(answer) {
         if (answer.type === "progress") onProgress?.(answer.bytes);
