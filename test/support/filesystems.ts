@@ -24,7 +24,14 @@ const KINDS: Readonly<Record<FileSystemKind, { readonly size: string; readonly m
 /** What making a file system of this kind needs of the machine, for `requires`. */
 export function fileSystem(kind: FileSystemKind): Requirement {
   const [maker] = KINDS[kind].make;
-  return root() ?? mounting() ?? (maker === undefined ? null : (program(maker) ?? loopDevice()));
+  if (maker === undefined) return root() ?? mounting();
+  return machineRoot() ?? mounting() ?? program(maker) ?? loopDevice();
+}
+
+/** Root of the machine and not only of a user namespace, for `requires`: to make devices and `trusted.*` attributes. */
+export function machineRoot(): Requirement {
+  const everybody = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
+  return root() ?? (everybody ? null : "it needs root outside of a user namespace");
 }
 
 /** The kernel's overlayfs, for `requires`. */
