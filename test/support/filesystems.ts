@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mounting, program, type Requirement, root } from "./requires.ts";
@@ -48,21 +57,12 @@ export function overlay(): Requirement {
 export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
   const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
   const directory = join(parent, "mnt");
-  mkdirSync(directory);
-  const { size, make } = KINDS[kind];
-  const [maker, ...options] = make;
-  if (maker === undefined) {
-    run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
-  } else {
-    const image = join(parent, "image");
-    writeFileSync(image, "");
-    truncateSync(image, bytes(size));
-    try {
-      run(maker, [...options, image]);
-      run("mount", ["-o", "loop", image, directory]);
-    } finally {
-      unlinkSync(image);
-    }
+  try {
+    mkdirSync(directory);
+    mountNew(kind, parent, directory);
+  } catch (error) {
+    rmSync(parent, { recursive: true });
+    throw error;
   }
   const dispose = () => {
     run("umount", [directory]);
@@ -70,6 +70,24 @@ export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
     rmdirSync(parent);
   };
   return { kind, directory, [Symbol.dispose]: dispose };
+}
+
+function mountNew(kind: FileSystemKind, parent: string, directory: string): void {
+  const { size, make } = KINDS[kind];
+  const [maker, ...options] = make;
+  if (maker === undefined) {
+    run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
+    return;
+  }
+  const image = join(parent, "image");
+  writeFileSync(image, "");
+  truncateSync(image, bytes(size));
+  try {
+    run(maker, [...options, image]);
+    run("mount", ["-o", "loop", image, directory]);
+  } finally {
+    unlinkSync(image);
+  }
 }
 
 function loopDevice(): Requirement {
