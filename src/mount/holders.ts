@@ -14,6 +14,8 @@ export interface MountRecord {
   readonly target: string;
   /** What is mounted, such as "image" or "container". */
   readonly kind: string;
+  /** What it is to its owner, such as an image's id. */
+  readonly subject?: string;
   /** The driver's ids of all layers that the mount joins. */
   readonly layers: readonly string[];
   /** The read-write layer on top of them, if there is one. */
@@ -24,7 +26,7 @@ export interface MountRecord {
   readonly time: string;
 }
 
-export type NewMount = Pick<MountRecord, "target" | "kind" | "layers" | "rwLayer">;
+export type NewMount = Pick<MountRecord, "target" | "kind" | "subject" | "layers" | "rwLayer">;
 
 /** The records in `<root>/layerfs/mounts`, one JSON file a mount. */
 export interface MountHolders {

@@ -1,6 +1,14 @@
 import type { Timespec } from "../core/timespec.ts";
 import { ENAMETOOLONG, systemError } from "./errno.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_CLOEXEC } from "./flags.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_RDONLY,
+} from "./flags.ts";
 import { first, MAX_PATH, second, terminated } from "./name.ts";
 import { native } from "./native.ts";
 
@@ -37,6 +45,11 @@ export function openPath(path: string, flags: number, mode = 0): number {
   return check(tryOpenat(AT_FDCWD, Buffer.from(path), flags, mode), "open", path);
 }
 
+/** Opens a directory by its absolute path. The caller closes it. */
+export function openDirectory(path: string): number {
+  return openPath(path, O_RDONLY | O_DIRECTORY);
+}
+
 export function tryMkdirat(dirfd: number, name: Buffer, mode: number): number {
   const path = first(name);
   return path === null ? -ENAMETOOLONG : orErrno(native().mkdirat(dirfd, path, mode));
@@ -57,6 +70,13 @@ export function trySymlinkat(target: Buffer, dirfd: number, name: Buffer): numbe
 export function tryLinkat(olddirfd: number, oldname: Buffer, newdirfd: number, newname: Buffer): number {
   const [from, to] = [first(oldname), second(newname)];
   return from === null || to === null ? -ENAMETOOLONG : orErrno(native().linkat(olddirfd, from, newdirfd, to, 0));
+}
+
+/** Gives a name to an open file, also to one that has none (O_TMPFILE). */
+export function tryLinkDescriptor(fd: number, newdirfd: number, newname: Buffer): number {
+  const [from, to] = [first(Buffer.from(`/proc/self/fd/${fd}`)), second(newname)];
+  if (from === null || to === null) return -ENAMETOOLONG;
+  return orErrno(native().linkat(AT_FDCWD, from, newdirfd, to, AT_SYMLINK_FOLLOW));
 }
 
 /** `flags`: 0, or AT_REMOVEDIR for an empty directory. */

@@ -1,39 +1,12 @@
-import {
-  check,
-  fchmod,
-  fchmodat,
-  fchownat,
-  futimens,
-  openPath,
-  readlinkat,
-  tryLinkat,
-  tryMkdirat,
-  tryMknodat,
-  tryOpenat,
-  trySymlinkat,
-  utimensat,
-} from "./at.ts";
-import { copyFileContent } from "./copy-file.ts";
+import { check, openPath, tryLinkat, tryMkdirat } from "./at.ts";
+import { copyNode, copyOpenAttributes } from "./copy-node.ts";
 import { ENAMETOOLONG, systemError } from "./errno.ts";
 import { close } from "./file.ts";
-import {
-  O_CREAT,
-  O_DIRECTORY,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_RDONLY,
-  O_WRONLY,
-  S_IFBLK,
-  S_IFCHR,
-  S_IFIFO,
-  S_IFSOCK,
-} from "./flags.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "./flags.ts";
 import { type DirectoryEntry, readDirectory } from "./read-dir.ts";
 import { runInSlices, runToEnd, type Steps } from "./slices.ts";
-import { fstat, type NodeKind, type Stat, tryStatat } from "./stat.ts";
+import { fstat, type Stat, tryStatat } from "./stat.ts";
 import { TreeCursor } from "./tree-cursor.ts";
-import { getXattr, getXattrOf, listXattrs, listXattrsOf, setXattr, setXattrOf } from "./xattr.ts";
 
 /**
  * Copies everything in one directory into another, empty one, and the directory's own attributes too. Kept: owner,
@@ -92,10 +65,10 @@ function* copyBetween(sourceRoot: number, targetRoot: number): Steps {
     yield;
     const entry = level.rest.pop();
     if (entry !== undefined) {
-      copyNode(copy, entry.name);
+      copyEntry(copy, entry.name);
       continue;
     }
-    copyDirectoryAttributes(source.fd, target.fd);
+    copyOpenAttributes(source.fd, target.fd, fstat(source.fd));
     levels.pop();
     if (levels.length === 0) return;
     source.leave();
@@ -103,7 +76,7 @@ function* copyBetween(sourceRoot: number, targetRoot: number): Steps {
   }
 }
 
-function copyNode(copy: Copy, name: Buffer): void {
+function copyEntry(copy: Copy, name: Buffer): void {
   const { source, target, levels } = copy;
   const stat = tryStatat(source.fd, name);
   if (typeof stat === "number") throw systemError(stat, "read the attributes of", name);
@@ -115,8 +88,7 @@ function copyNode(copy: Copy, name: Buffer): void {
     return;
   }
   if (stat.nlink > 1 && linkToCopy(copy, stat, name)) return;
-  if (stat.kind === "file") copyFile(source.fd, target.fd, name, stat);
-  else copySpecial(source.fd, target.fd, name, stat);
+  copyNode(source.fd, name, target.fd, name);
 }
 
 /** Links `name` to the copy of the same inode, if there is one; otherwise notes where the copy will be. */
@@ -138,58 +110,4 @@ function linkFrom(root: number, path: readonly Buffer[], dirfd: number, name: Bu
   using cursor = new TreeCursor(root, HERE);
   for (const part of path.slice(0, -1)) cursor.enter(part);
   return tryLinkat(cursor.fd, path.at(-1) ?? HERE, dirfd, name);
-}
-
-function copyFile(sourceDir: number, targetDir: number, name: Buffer, stat: Stat): void {
-  // O_NONBLOCK: never wait, should the file have become a fifo in between.
-  const source = check(tryOpenat(sourceDir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), "open", name);
-  try {
-    const target = check(tryOpenat(targetDir, name, O_WRONLY | O_CREAT | O_EXCL, 0o600), "create", name);
-    try {
-      copyFileContent(source, target, stat);
-      copyOpenAttributes(source, target, stat);
-    } finally {
-      close(target);
-    }
-  } finally {
-    close(source);
-  }
-}
-
-const NODE_TYPES: Readonly<Partial<Record<NodeKind, number>>> = {
-  char: S_IFCHR,
-  block: S_IFBLK,
-  fifo: S_IFIFO,
-  socket: S_IFSOCK,
-};
-
-function copySpecial(sourceDir: number, targetDir: number, name: Buffer, stat: Stat): void {
-  const type = NODE_TYPES[stat.kind];
-  const result =
-    type === undefined
-      ? trySymlinkat(readlinkat(sourceDir, name), targetDir, name)
-      : tryMknodat(targetDir, name, type | 0o600, stat.rdevMajor, stat.rdevMinor);
-  check(result, "create", name);
-  fchownat(targetDir, name, stat.uid, stat.gid);
-  for (const attribute of listXattrs(sourceDir, name)) {
-    const value = getXattr(sourceDir, name, attribute);
-    if (value !== null) setXattr(targetDir, name, attribute, value);
-  }
-  if (stat.kind !== "symlink") fchmodat(targetDir, name, stat.mode);
-  utimensat(targetDir, name, stat.mtime);
-}
-
-function copyDirectoryAttributes(source: number, target: number): void {
-  copyOpenAttributes(source, target, fstat(source));
-}
-
-/** The owner first: a change of owner clears set-id bits and file capabilities. */
-function copyOpenAttributes(source: number, target: number, stat: Stat): void {
-  fchownat(target, Buffer.alloc(0), stat.uid, stat.gid);
-  for (const attribute of listXattrsOf(source)) {
-    const value = getXattrOf(source, attribute);
-    if (value !== null) setXattrOf(target, attribute, value);
-  }
-  fchmod(target, stat.mode);
-  futimens(target, stat.mtime);
 }

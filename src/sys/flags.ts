@@ -14,6 +14,8 @@ export const O_NOFOLLOW: number = constants.O_NOFOLLOW;
 export const O_NONBLOCK: number = constants.O_NONBLOCK;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+/** A file without a name in the directory that is opened; it includes O_DIRECTORY. */
+export const O_TMPFILE: number = 0o20000000 | constants.O_DIRECTORY;
 
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;

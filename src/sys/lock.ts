@@ -52,6 +52,11 @@ export function tryLock(path: string, mode: LockMode, createMode?: number): Lock
   return held(fd);
 }
 
+/** Locks a file that is open and that nobody else can know yet. The lock ends when the descriptor is closed. */
+export function lockDescriptor(fd: number): void {
+  check(orErrno(native().flock(fd, LOCK_EX | LOCK_NB)), "lock", `descriptor ${fd}`);
+}
+
 const LOCK_SH = 1;
 const LOCK_EX = 2;
 const LOCK_NB = 4;

@@ -1,6 +1,7 @@
 import { LayerfsError, printable } from "../core/errors.ts";
-import { check, tryUnlinkat } from "./at.ts";
+import { check, openDirectory, tryUnlinkat } from "./at.ts";
 import { EBUSY, EISDIR, ENOENT } from "./errno.ts";
+import { close } from "./file.ts";
 import { AT_REMOVEDIR } from "./flags.ts";
 import { type DirectoryEntry, readDirectory } from "./read-dir.ts";
 import { runInSlices, runToEnd, type Steps } from "./slices.ts";
@@ -28,6 +29,16 @@ function* treeRemoval(dirfd: number, name: Buffer): Steps {
   if (removeNode(dirfd, name) === "directory") {
     yield* contentRemoval(dirfd, name);
     removeEmptyDirectory(dirfd, name);
+  }
+}
+
+/** Empties the directory at `path`, which stays. Guarantees as `removeTree`. */
+export function emptyDirectory(path: string): void {
+  const fd = openDirectory(path);
+  try {
+    removeContents(fd);
+  } finally {
+    close(fd);
   }
 }
 

@@ -1,0 +1,61 @@
+import { type Descriptor, readDescriptor, readMediaType } from "./descriptor.ts";
+import { type Digest, digestOf } from "./digest.ts";
+import { LayerfsError } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import { checkSchemaVersion } from "./manifest.ts";
+import { isIndex, MEDIA_TYPE } from "./media-types.ts";
+import { formatPlatform, type Platform, selectPlatform } from "./platform.ts";
+
+/** A list of manifests: OCI's image index (image-spec, image-index.md) or Docker's manifest list. */
+export interface ImageIndex {
+  /** The document byte for byte, and its digest. */
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  /** The whole document, with fields that are not known here. */
+  readonly raw: Readonly<Record<string, unknown>>;
+  readonly mediaType: string;
+  readonly manifests: readonly Descriptor[];
+  readonly artifactType?: string | undefined;
+  readonly subject?: Descriptor | undefined;
+  readonly annotations?: ReadonlyMap<string, string> | undefined;
+}
+
+/** Reads an index. Fails with INVALID_MANIFEST, also for a document that is an image manifest too (CVE-2021-41190). */
+export function parseIndex(bytes: Uint8Array): ImageIndex {
+  const digest = digestOf(bytes);
+  const node = parseJson(bytes, { title: `image index ${digest}`, code: "INVALID_MANIFEST" });
+  checkSchemaVersion(node);
+  for (const name of ["config", "layers", "fsLayers"]) {
+    if (!node.field(name).isAbsent) node.field(name).fail("nothing, as this is no image manifest");
+  }
+  const mediaType = node.field("mediaType").optional(readMediaType) ?? MEDIA_TYPE.ociIndex;
+  if (!isIndex(mediaType)) node.field("mediaType").fail(`${MEDIA_TYPE.ociIndex} or Docker's manifest list`);
+  return {
+    bytes,
+    digest,
+    raw: node.object(),
+    mediaType,
+    manifests: node.field("manifests").items(readDescriptor),
+    artifactType: node.field("artifactType").optional(readMediaType),
+    subject: node.field("subject").optional(readDescriptor),
+    annotations: node.field("annotations").optional((annotations) => annotations.stringMap()),
+  };
+}
+
+/**
+ * The entry of the index that runs on the wanted platform, the nearest variant first. An index of a single entry that
+ * names no platform gives that entry. Fails with NOT_FOUND, naming the platforms that are there.
+ */
+export function selectManifest(index: ImageIndex, wanted: Platform): Descriptor {
+  const [only, ...others] = index.manifests;
+  if (only !== undefined && others.length === 0 && only.platform === undefined) return only;
+  const found = selectPlatform(index.manifests, wanted, (entry) => entry.platform);
+  if (found !== undefined) return found;
+  const there = new Set(index.manifests.flatMap((entry) => (entry.platform ? [formatPlatform(entry.platform)] : [])));
+  there.delete("unknown/unknown");
+  throw new LayerfsError(
+    "NOT_FOUND",
+    `image index ${index.digest}: no manifest for ${formatPlatform(wanted)}, only for ${[...there].join(", ") || "no platform at all"}`,
+    { hint: "choose one of its platforms" },
+  );
+}

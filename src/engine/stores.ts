@@ -1,0 +1,17 @@
+import type { ImageLayout } from "../image/layout.ts";
+import type { LayerStore } from "../layer/store.ts";
+import type { MountHolders } from "../mount/holders.ts";
+
+/** What every task works on: one data root under one driver. */
+export interface Stores {
+  readonly root: string;
+  readonly layers: LayerStore;
+  readonly images: ImageLayout;
+  readonly holders: MountHolders;
+  /** Why the driver was chosen, one sentence each. */
+  readonly choice: readonly string[];
+  readonly maxLayerSize: number | null;
+  /** Without root and by the user's leave: owners are not set (storage option `vfs.ignore_chown_errors`). */
+  readonly ignoreOwners: boolean;
+  readonly readOnly: boolean;
+}

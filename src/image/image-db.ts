@@ -1,0 +1,68 @@
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { chainIDs } from "../core/chain-id.ts";
+import { type ImageConfig, parseConfig } from "../core/config.ts";
+import { type Digest, parseDigest } from "../core/digest.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
+import { readNames } from "../layer/records.ts";
+import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
+import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
+
+export function prepareImageDb(layout: ImageLayout): void {
+  for (const directory of [layout.content, layout.metadata]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+}
+
+/** Ids of all images, named or not. */
+export function listImageIDs(layout: ImageLayout): Digest[] {
+  return readNames(layout.content)
+    .filter((name) => /^[0-9a-f]{64}$/.test(name))
+    .map((name) => parseDigest(`sha256:${name}`));
+}
+
+/** null where there is no such image; CORRUPT_STORE where its config is not the one its id promises. */
+export function readImageConfig(layout: ImageLayout, id: Digest): ImageConfig | null {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(contentPath(layout, id));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+  const config = parseStored(bytes, id);
+  if (config.digest === id) return config;
+  throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config has the digest ${config.digest}`, {
+    hint: "the file was changed on disk; remove the image by its id and load it again",
+  });
+}
+
+/** Makes an image visible; its layers must be there. Repeating it changes nothing. */
+export function writeImageConfig(layout: ImageLayout, config: ImageConfig): void {
+  writeFileDurably(contentPath(layout, config.digest), config.bytes, { mode: 0o600 });
+}
+
+/** Removing an absent image succeeds, so that a removal can be repeated. */
+export function removeImageConfig(layout: ImageLayout, id: Digest): void {
+  rmSync(contentPath(layout, id), { force: true });
+  fsyncDirectory(layout.content);
+  rmSync(metadataPath(layout, id), { recursive: true, force: true });
+}
+
+/** ChainIDs of all layers of all images. Fails with CORRUPT_STORE where an image's layers cannot be known. */
+export function imageChains(layout: ImageLayout): Digest[] {
+  return listImageIDs(layout).flatMap((id) => chainIDs(readImageConfig(layout, id)?.rootfs.diffIDs ?? []));
+}
+
+/** null for an image without layers. */
+export function topChain(config: ImageConfig): Digest | null {
+  return chainIDs(config.rootfs.diffIDs).at(-1) ?? null;
+}
+
+function parseStored(bytes: Buffer, id: Digest): ImageConfig {
+  try {
+    return parseConfig(bytes);
+  } catch (error) {
+    if (!isLayerfsError(error)) throw error;
+    throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config cannot be read: ${error.message}`, {
+      cause: error,
+    });
+  }
+}

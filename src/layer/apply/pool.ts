@@ -1,0 +1,140 @@
+import { availableParallelism } from "node:os";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import { LayerfsError, reviveError } from "../../core/errors.ts";
+import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
+
+/** A layer whose content is written; `finish` makes what depends on the layers below. */
+export interface WrittenJob {
+  finish(lowers: readonly string[]): Promise<JobResult>;
+  /** Gives the job up, in place of `finish`. */
+  abandon(): void;
+}
+
+export interface JobCallbacks {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export type ApplyOutcome =
+  | { readonly kind: "finished"; readonly result: JobResult }
+  | { readonly kind: "written"; readonly job: WrittenJob }
+  /** Nothing can be written yet: empty the directory and try again once the layers below are complete. */
+  | { readonly kind: "lowers-needed" };
+
+/** Threads that unpack layers, started as they are needed. */
+export interface ApplyPool extends AsyncDisposable {
+  /** Waits for a free thread, then unpacks. A job that was cancelled fails with CANCELLED. */
+  apply(job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome>;
+}
+
+/** Each thread takes about 40 MB; beyond this number the disk is the limit. */
+const MAX_THREADS = 4;
+/** By the ending of this module: `.ts` in a checkout, `.js` in the package (tsc does not rewrite a URL). */
+const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+
+/** What a layer leaves in memory dies young; a small nursery keeps a thread below 40 MB at no cost in time. */
+const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 4 };
+
+interface Thread {
+  readonly worker: Worker;
+  busy: boolean;
+  readonly pending: Map<number, { handle(message: FromWorker): void; fail(error: Error): void }>;
+}
+
+export function applyPool(size: number = Math.min(MAX_THREADS, availableParallelism())): ApplyPool {
+  const threads: Thread[] = [];
+  const waiting: ((thread: Thread) => void)[] = [];
+  let nextId = 0;
+
+  const takeThread = async (): Promise<Thread> => {
+    const idle = threads.find((thread) => !thread.busy) ?? (threads.length < size ? startThread(threads) : undefined);
+    if (idle === undefined) return new Promise((resolve) => waiting.push(resolve));
+    idle.busy = true;
+    return idle;
+  };
+  const freeThread = (thread: Thread): void => {
+    const next = waiting.shift();
+    if (next === undefined) thread.busy = false;
+    else next(thread);
+  };
+
+  return {
+    async apply(job, callbacks) {
+      const thread = await takeThread();
+      const id = nextId++;
+      try {
+        callbacks.signal?.throwIfAborted();
+        return await runJob(thread, id, job, callbacks);
+      } finally {
+        freeThread(thread);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(threads.map(stopThread));
+    },
+  };
+}
+
+async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
+  const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
+  callbacks.signal?.addEventListener("abort", cancel, { once: true });
+  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress);
+  if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
+  if (answer.type === "finished") return { kind: "finished", result: answer.result };
+  return {
+    kind: "written",
+    job: {
+      async finish(lowers) {
+        const finished = await ask(thread, { type: "finish", id, lowers });
+        if (finished.type !== "finished")
+          throw new LayerfsError("SYSTEM", `a worker answered ${finished.type} to finish`);
+        return finished.result;
+      },
+      abandon: cancel,
+    },
+  };
+}
+
+/** Resolves with the next message for the job that is no progress; rejects with the job's error. */
+function ask(
+  thread: Thread,
+  message: Exclude<ToWorker, { type: "stop" }>,
+  onProgress?: (bytes: number) => void,
+): Promise<FromWorker> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      thread.pending.delete(message.id);
+      act();
+    };
+    thread.pending.set(message.id, {
+      handle(answer) {
+        if (answer.type === "progress") onProgress?.(answer.bytes);
+        else if (answer.type === "failed") settle(() => reject(reviveError(answer.error)));
+        else settle(() => resolve(answer));
+      },
+      fail: (error) => settle(() => reject(error)),
+    });
+    thread.worker.postMessage(message);
+  });
+}
+
+function startThread(threads: Thread[]): Thread {
+  // Descriptors are opened by native calls, of which Node would know only the closing.
+  const worker = new Worker(WORKER, { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION });
+  const thread: Thread = { worker, busy: false, pending: new Map() };
+  worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
+  worker.on("error", (error) => {
+    threads.splice(threads.indexOf(thread), 1);
+    for (const { fail } of [...thread.pending.values()]) fail(error);
+  });
+  threads.push(thread);
+  return thread;
+}
+
+function stopThread({ worker }: Thread): Promise<void> {
+  return new Promise((resolve) => {
+    worker.once("exit", () => resolve());
+    worker.postMessage({ type: "stop" } satisfies ToWorker);
+  });
+}

@@ -1,0 +1,106 @@
+import { parentPort } from "node:worker_threads";
+import { errorRecord, LayerfsError } from "../../core/errors.ts";
+import type { AppliedTar } from "./apply-tar.ts";
+import type { FromWorker, ToWorker } from "./job.ts";
+import { type LayerWriter, LowersNeeded } from "./layer-writer.ts";
+import { openWriter, unpackLayer } from "./unpack-layer.ts";
+
+/**
+ * A thread that unpacks layers with synchronous system calls. It ends by itself after "stop", so that every descriptor
+ * is closed (a terminated thread would leak those that native calls opened).
+ */
+const PROGRESS_EVERY = 4 * 1024 * 1024;
+
+interface Running {
+  readonly writer: LayerWriter;
+  readonly cancel: AbortController;
+  applied: AppliedTar | null;
+}
+
+const port = parentPort;
+if (port === null) throw new Error("this module runs in a worker thread only");
+const running = new Map<number, Running>();
+const reply = (message: FromWorker): void => port.postMessage(message);
+
+port.on("message", (message: ToWorker) => {
+  switch (message.type) {
+    case "apply":
+      void apply(message);
+      break;
+    case "finish":
+      finish(message.id, message.lowers);
+      break;
+    case "cancel":
+      cancel(message.id);
+      break;
+    case "stop":
+      port.close();
+  }
+});
+
+async function apply({ id, job }: Extract<ToWorker, { type: "apply" }>): Promise<void> {
+  try {
+    const state: Running = { writer: openWriter(job), cancel: new AbortController(), applied: null };
+    running.set(id, state);
+    state.applied = await unpackLayer(job, state.writer, {
+      signal: state.cancel.signal,
+      onProgress: progressReporter(id),
+    });
+    if (job.form === "full-tree") finish(id, []);
+    else if (job.lowers !== null) finish(id, job.lowers);
+    else reply({ type: "written", id });
+  } catch (error) {
+    fail(id, error);
+  }
+}
+
+function finish(id: number, lowers: readonly string[]): void {
+  const state = running.get(id);
+  if (state?.applied == null) {
+    fail(id, new LayerfsError("CANCELLED", "the layer was not finished: cancelled"));
+    return;
+  }
+  try {
+    const written = state.writer.finish(lowers);
+    const { size, entries } = state.applied;
+    drop(id);
+    reply({ type: "finished", id, result: { ...written, size, entries } });
+  } catch (error) {
+    fail(id, error);
+  }
+}
+
+function cancel(id: number): void {
+  const state = running.get(id);
+  if (state === undefined) return;
+  if (state.applied === null) state.cancel.abort();
+  else fail(id, new LayerfsError("CANCELLED", "the layer was not finished: cancelled"));
+}
+
+function fail(id: number, error: unknown): void {
+  drop(id);
+  if (error instanceof LowersNeeded) reply({ type: "lowers-needed", id });
+  else reply({ type: "failed", id, error: errorRecord(asLayerfsError(error)) });
+}
+
+function drop(id: number): void {
+  running.get(id)?.writer[Symbol.dispose]();
+  running.delete(id);
+}
+
+function asLayerfsError(error: unknown): LayerfsError {
+  if (error instanceof LayerfsError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT") return new LayerfsError("NO_SPACE", message, { errno: code });
+  return new LayerfsError("SYSTEM", error instanceof Error ? (error.stack ?? message) : String(error), { errno: code });
+}
+
+function progressReporter(id: number): (bytes: number) => void {
+  let unreported = 0;
+  return (bytes) => {
+    unreported += bytes;
+    if (unreported < PROGRESS_EVERY) return;
+    reply({ type: "progress", id, bytes: unreported });
+    unreported = 0;
+  };
+}

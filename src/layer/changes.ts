@@ -1,0 +1,3 @@
+export function treeChanges(_a: string, _b: string): never {
+  throw new Error("later");
+}

@@ -1,0 +1,66 @@
+import { createReadStream } from "node:fs";
+import { createGunzip } from "node:zlib";
+import { LayerfsError } from "../core/errors.ts";
+import { openDirectory, tryOpenat2 } from "../sys/at.ts";
+import { systemError } from "../sys/errno.ts";
+import { close, pread } from "../sys/file.ts";
+import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
+import { fstat } from "../sys/stat.ts";
+import { assembleTar } from "../tar/tar-split.ts";
+import { cleanPath } from "../union/entry-path.ts";
+
+/** Where a layer of the store lies: its tar-split records, and the driver's directory with its files. */
+export interface StoredLayer {
+  readonly tarSplit: string;
+  readonly directory: string;
+}
+
+const READ_SIZE = 512 * 1024;
+const SLASH = Buffer.from("/");
+
+/**
+ * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
+ * DIGEST_MISMATCH, naming the path, where a file was changed on disk, CORRUPT_STORE where records or files are missing.
+ */
+export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer> {
+  const rootFd = openDirectory(layer.directory);
+  try {
+    yield* assembleTar(readSplit(layer.tarSplit), (name) => readLayerFile(rootFd, name));
+  } finally {
+    close(rootFd);
+  }
+}
+
+/** The JSON lines of a layer's tar-split records. */
+export function readSplit(tarSplit: string): AsyncIterable<Buffer> {
+  const file = createReadStream(tarSplit, { highWaterMark: READ_SIZE });
+  const lines = createGunzip({ chunkSize: READ_SIZE });
+  file.on("error", (cause) => {
+    lines.destroy(
+      new LayerfsError("CORRUPT_STORE", `${tarSplit} cannot be read: ${cause.message}`, {
+        hint: "remove the images that use this layer and load them again",
+        cause,
+      }),
+    );
+  });
+  return file.pipe(lines);
+}
+
+/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. */
+export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> {
+  const path = Buffer.concat(cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [SLASH, part])));
+  const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
+  if (fd < 0) throw systemError(fd, "open the layer's file", name);
+  try {
+    const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
+    for (let position = 0; ; ) {
+      const buffer = Buffer.allocUnsafe(size);
+      const count = pread(fd, buffer, position);
+      if (count === 0) return;
+      position += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    close(fd);
+  }
+}

@@ -1,0 +1,208 @@
+import { LayerfsError, printable } from "../core/errors.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import type { ChangeTarget, Directory } from "./change-target.ts";
+import { type Components, classifyEntry, cleanPath, joinKey, pathKey, printableKey } from "./entry-path.ts";
+
+/** What an entry did: `path` is the real path of the node it made, null where it made none (a whiteout, say). */
+export interface Effect {
+  readonly path: string | null;
+}
+
+export interface Changeset {
+  /**
+   * Applies one entry. Fails with INVALID_LAYER where the entry cannot be part of a layer: a duplicate path (unless
+   * `duplicates` is "last-wins"), a hard link without a target, a type that is unknown, a device that overlayfs
+   * reserves.
+   */
+  add(entry: TarEntry): Effect;
+}
+
+export interface ChangesetOptions {
+  /** Docker refuses a layer that holds a path twice; a reader may take the last one. */
+  readonly duplicates: "refuse" | "last-wins";
+  /** Called for each duplicate that is taken. */
+  readonly onDuplicate?: (path: string) => void;
+}
+
+const MAX_SYMLINKS = 255;
+const MAX_CACHED_PARENTS = 4096;
+const NONE: Effect = { path: null };
+
+/**
+ * The changeset algorithm: what the entries of a layer, in their order, do to the tree below it.
+ * Source: OCI image specification, layer.md, "Applying Changesets".
+ *
+ * Where the specification is silent: a parent that is a symlink is followed inside the root; a parent that is missing,
+ * or is no directory, becomes a directory; whiteouts never hide what their own layer holds, wherever they stand.
+ */
+export function changeset<D extends Directory>(target: ChangeTarget<D>, options: ChangesetOptions): Changeset {
+  const seen = new Set<string>();
+  const parents = new Map<string, D>();
+  const followed = new Set<string>();
+
+  const remember = (entry: TarEntry): void => {
+    const key = pathKey(cleanPath(entry.name));
+    if (seen.has(key)) {
+      if (options.duplicates === "refuse") {
+        throw new LayerfsError("INVALID_LAYER", `${printable(entry.name)}: duplicates of file paths not supported`, {
+          hint: "a layer holds each path once; repack the layer",
+        });
+      }
+      options.onDuplicate?.(key);
+    }
+    seen.add(key);
+  };
+
+  const parentOf = (components: Components): D => {
+    const key = pathKey(components);
+    const cached = parents.get(key);
+    if (cached !== undefined) return cached;
+    const directory = resolveDirectory(target, components, followed);
+    if (parents.size >= MAX_CACHED_PARENTS) parents.clear();
+    parents.set(key, directory);
+    return directory;
+  };
+
+  const link = (at: D, name: Buffer, entry: TarEntry): boolean => {
+    const to = classifyEntry(entry.linkname);
+    if (to.kind === "reserved") return target.linkReserved(at, name, pathKey(to.path));
+    if (to.kind !== "node") throw missingTarget(entry, "it cannot be linked to");
+    const directory = findDirectory(target, to.parent);
+    if (directory === null) throw missingTarget(entry, "it is not there");
+    const found = target.lookup(directory, to.name).kind;
+    if (found === "absent") throw missingTarget(entry, "it is not there");
+    if (found === "directory") throw missingTarget(entry, "it is a directory");
+    const key = joinKey(at.path, name);
+    const toKey = joinKey(directory.path, to.name);
+    if (toKey === key || toKey.startsWith(`${key}/`)) throw missingTarget(entry, "the link replaces it");
+    return target.link(at, name, directory, to.name);
+  };
+
+  const putNode = (parent: Components, name: Buffer, entry: TarEntry): Effect => {
+    refuseImpossible(entry);
+    const at = parentOf(parent);
+    const replaced = entry.kind === "hardlink" ? link(at, name, entry) : target.put(at, name, entry);
+    const path = joinKey(at.path, name);
+    if (replaced || followed.has(path)) parents.clear();
+    return { path };
+  };
+
+  const hide = (parent: Components, act: (at: D) => void): Effect => {
+    const at = findDirectory(target, parent);
+    if (at !== null) act(at);
+    parents.clear();
+    return NONE;
+  };
+
+  return {
+    add(entry) {
+      const path = classifyEntry(entry.name);
+      remember(entry);
+      switch (path.kind) {
+        case "root":
+          if (entry.kind === "directory") target.putRoot(entry);
+          return entry.kind === "directory" ? { path: "" } : NONE;
+        case "whiteout":
+          return hide(path.parent, (at) => target.whiteout(at, path.name));
+        case "opaque":
+          return hide(path.directory, (at) => target.opaque(at));
+        case "reserved":
+          target.putReserved(pathKey(path.path), entry);
+          return NONE;
+        case "node":
+          return putNode(path.parent, path.name, entry);
+      }
+    },
+  };
+}
+
+/** The directory that `components` lead to, symlinks followed inside the root (and noted), what is missing made. */
+function resolveDirectory<D extends Directory>(
+  target: ChangeTarget<D>,
+  components: Components,
+  followed: Set<string>,
+): D {
+  return walk(target, components, (at, name) => target.makeParent(at, name), followed) as D;
+}
+
+/** The same, but null where a part is missing or is no directory. */
+function findDirectory<D extends Directory>(target: ChangeTarget<D>, components: Components): D | null {
+  return walk(target, components, () => null);
+}
+
+function walk<D extends Directory>(
+  target: ChangeTarget<D>,
+  components: Components,
+  otherwise: (at: D, name: Buffer) => D | null,
+  followed?: Set<string>,
+): D | null {
+  const stack: D[] = [target.root];
+  const todo = [...components].reverse();
+  let symlinks = 0;
+  for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    if (isDotDot(name)) {
+      if (stack.length > 1) stack.pop();
+      continue;
+    }
+    const at = stack.at(-1) as D;
+    const found = target.lookup(at, name);
+    if (found.kind === "symlink") {
+      if (++symlinks > MAX_SYMLINKS) {
+        throw new LayerfsError(
+          "INVALID_LAYER",
+          `${printableKey(pathKey(components))}: too many levels of symbolic links`,
+        );
+      }
+      followed?.add(joinKey(at.path, name));
+      if (found.target[0] === 0x2f) stack.length = 1;
+      todo.push(...symlinkParts(found.target).reverse());
+      continue;
+    }
+    const next = found.kind === "directory" ? target.enter(at, name) : otherwise(at, name);
+    if (next === null) return null;
+    stack.push(next);
+  }
+  return stack.at(-1) as D;
+}
+
+/** Like `cleanPath`, but `..` is kept: it is resolved against real directories, not by text. */
+function symlinkParts(target: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  let start = 0;
+  while (start <= target.length) {
+    const slash = target.indexOf(0x2f, start);
+    const end = slash === -1 ? target.length : slash;
+    const part = target.subarray(start, end);
+    if (part.length > 0 && !(part.length === 1 && part[0] === 0x2e)) parts.push(part);
+    start = end + 1;
+  }
+  return parts;
+}
+
+function isDotDot(name: Buffer): boolean {
+  return name.length === 2 && name[0] === 0x2e && name[1] === 0x2e;
+}
+
+function refuseImpossible(entry: TarEntry): void {
+  if (entry.kind === "unknown") {
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `${printable(entry.name)}: unhandled tar header type ${entry.typeflag.charCodeAt(0)} (${printable(entry.typeflag)})`,
+    );
+  }
+  if (entry.kind === "char" && entry.devmajor === 0 && entry.devminor === 0) {
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `${printable(entry.name)}: a character device 0/0 cannot be stored, it is the whiteout of overlayfs`,
+      { hint: "delete the path in this layer by an entry .wh.NAME instead" },
+    );
+  }
+}
+
+function missingTarget(entry: TarEntry, why: string): LayerfsError {
+  return new LayerfsError(
+    "INVALID_LAYER",
+    `${printable(entry.name)}: hard link to ${printable(entry.linkname)}, but ${why}`,
+    { hint: "a hard link needs its target earlier in this layer or in a layer below" },
+  );
+}

@@ -1,0 +1,102 @@
+import { LayerfsError, printable } from "../core/errors.ts";
+
+/** The names of a path from the root down, as bytes; empty for the root itself. */
+export type Components = readonly Buffer[];
+
+/**
+ * What the name of an entry means in a layer.
+ * Source: OCI image specification, layer.md, "Representing Changes"; the `.wh..wh.` names besides `.wh..wh..opq` are
+ * aufs's own bookkeeping, which no reader may show.
+ */
+export type EntryPath =
+  | { readonly kind: "root" }
+  | { readonly kind: "node"; readonly parent: Components; readonly name: Buffer }
+  /** Hides `name` of the layers below. */
+  | { readonly kind: "whiteout"; readonly parent: Components; readonly name: Buffer }
+  /** Hides all that the layers below have in `directory`. */
+  | { readonly kind: "opaque"; readonly directory: Components }
+  | { readonly kind: "reserved"; readonly path: Components };
+
+/** Linux, limits.h: bytes in one name, bytes in a path. */
+const NAME_MAX = 255;
+const PATH_MAX = 4095;
+const SLASH = 0x2f;
+const WHITEOUT = Buffer.from(".wh.");
+const META = Buffer.from(".wh..wh.");
+const OPAQUE = Buffer.from(".wh..wh..opq");
+const DOT = Buffer.from(".");
+const DOTDOT = Buffer.from("..");
+
+/**
+ * The path that a name in an archive stands for, below the root of the layer: `.` and empty parts dropped, `..`
+ * resolved by text and never above the root, a leading `/` ignored.
+ */
+export function cleanPath(name: Buffer): Components {
+  const components: Buffer[] = [];
+  let start = 0;
+  while (start <= name.length) {
+    const slash = name.indexOf(SLASH, start);
+    const end = slash === -1 ? name.length : slash;
+    const part = name.subarray(start, end);
+    if (part.equals(DOTDOT)) components.pop();
+    else if (part.length > 0 && !part.equals(DOT)) components.push(part);
+    start = end + 1;
+  }
+  return components;
+}
+
+/**
+ * Fails with INVALID_LAYER for a whiteout that would name its own directory, its parent or nothing, and for a name that
+ * no file system takes.
+ */
+export function classifyEntry(name: Buffer): EntryPath {
+  const components = cleanPath(name);
+  refuseTooLong(name, components);
+  const last = components.at(-1);
+  if (last === undefined) return { kind: "root" };
+  const parent = components.slice(0, -1);
+  if (last.equals(OPAQUE) && !parent.some(isMeta)) return { kind: "opaque", directory: parent };
+  if (components.some(isMeta)) return { kind: "reserved", path: components };
+  if (!startsWith(last, WHITEOUT)) return { kind: "node", parent, name: last };
+  const hidden = last.subarray(WHITEOUT.length);
+  if (hidden.length === 0 || hidden.equals(DOT) || hidden.equals(DOTDOT)) {
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `${printable(name)}: a whiteout must name a file, found ${printable(last)}`,
+    );
+  }
+  return { kind: "whiteout", parent, name: hidden };
+}
+
+/** A path as a Map key: the bytes as latin1, joined by `/`, no leading slash, "" for the root. */
+export function pathKey(components: Components): string {
+  return components.map((part) => part.toString("latin1")).join("/");
+}
+
+export function joinKey(directory: string, name: Buffer): string {
+  return directory === "" ? name.toString("latin1") : `${directory}/${name.toString("latin1")}`;
+}
+
+/** A key for messages. */
+export function printableKey(key: string): string {
+  return `/${printable(Buffer.from(key, "latin1"))}`;
+}
+
+function refuseTooLong(name: Buffer, components: Components): void {
+  const longest = Math.max(0, ...components.map((part) => part.length));
+  const [what, length, limit] =
+    longest > NAME_MAX ? ["a name", longest, NAME_MAX] : ["the path", name.length, PATH_MAX];
+  if (length <= limit) return;
+  throw new LayerfsError(
+    "INVALID_LAYER",
+    `${printable(name.subarray(0, 80))}…: ${what} has ${length} bytes, at most ${limit} are possible`,
+  );
+}
+
+function isMeta(part: Buffer): boolean {
+  return startsWith(part, META);
+}
+
+function startsWith(part: Buffer, prefix: Buffer): boolean {
+  return part.length >= prefix.length && part.compare(prefix, 0, prefix.length, 0, prefix.length) === 0;
+}
