@@ -87,7 +87,7 @@ function driver(settings: Settings): StorageDriver {
   const { home, userNamespace } = settings;
   let nativeDiff: boolean | undefined;
   const isNativeDiff = (): boolean => {
-    nativeDiff ??= settings.readOnly || examine(home, userNamespace);
+    nativeDiff ??= settings.readOnly ? mayDiffNatively(userNamespace) : examine(home, userNamespace);
     return nativeDiff;
   };
   return {
@@ -214,6 +214,11 @@ function plan(home: string, id: string, options: PlanOptions, userNamespace: boo
   const kernelOptions = mountOptions({ writable: !readOnly, userNamespace });
   if (readOnly) return [{ kind: "overlay", target, lowers: [directory, ...lowers], options: kernelOptions }];
   return [{ kind: "overlay", target, lowers, upper: { directory, work }, options: kernelOptions }];
+}
+
+/** The guess for a root where nothing may be tried, whose layers another program may have mounted with redirects. */
+function mayDiffNatively(userNamespace: boolean): boolean {
+  return !userNamespace && moduleParameter("redirect_dir") !== "Y";
 }
 
 function examine(home: string, userNamespace: boolean): boolean {
