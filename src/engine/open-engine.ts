@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
@@ -53,7 +53,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call),
     list: async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false),
     readFile: async (image, path) => readTreeFile(await reading(), image, path),
-    info: async () => storeInfo(await reading()),
+    info: async () => storeInfo(await (isWritable(root) ? writing() : reading())),
     apply: (directory, tar, call = {}) => {
       const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
       return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
@@ -100,6 +100,18 @@ async function openStores(settings: Settings, readOnly: boolean): Promise<Stores
     ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
     readOnly,
   };
+}
+
+/** Only there can a driver be tried out, as `info` does. */
+function isWritable(root: string): boolean {
+  try {
+    accessSync(root, constants.W_OK);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EACCES" || code === "EROFS") return false;
+    throw error;
+  }
 }
 
 function parseStorageOptions(texts: readonly string[]): Map<string, string> {

@@ -136,6 +136,7 @@ function startThread(threads: Thread[]): Thread {
 
 function stopThread({ worker }: Thread): Promise<void> {
   return new Promise((resolve) => {
+    worker.ref();
     worker.once("exit", () => resolve());
     worker.postMessage({ type: "stop" } satisfies ToWorker);
   });
