@@ -64,7 +64,7 @@ describe("tarReader", () => {
         expect(whole.bytes.equals(archive)).toBe(true);
         expect(readArchive(...cutAt(archive, points))).toEqual(whole);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 

@@ -94,13 +94,14 @@ describe("leadingSparseMap", () => {
     expect(leadingSparseMap(0).add(padded("0\n")[0]!)).toEqual([]);
   });
 
-  it.each(["x\n", "-1\n", "1\n0\n\n", "1\n0x1\n5\n"])("refuses %j", (text) => {
+  it.each(["9".repeat(512), "x\n", "-1\n", "1\n0\n\n", "1\n0x1\n5\n"])("refuses %.20j", (text) => {
     expect(() => leadingSparseMap(0).add(padded(text)[0]!)).toThrow(invalid);
   });
 
   it("bounds a map that never ends", () => {
     const map = leadingSparseMap(0);
     const endless = (): void => {
+      map.add(padded("999999999\n")[0]!);
       for (let i = 0; i < 3000; i++) map.add(Buffer.alloc(512, "9"));
     };
     expect(endless).toThrow(expect.objectContaining({ code: "LIMIT_EXCEEDED" }));
