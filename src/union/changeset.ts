@@ -156,7 +156,7 @@ function walk<D extends Directory>(
         );
       }
       passed?.add(joinKey(at.path, name));
-      if (found.target[0] === 0x2f) stack.length = 1;
+      if (found.target[0] === 0x2f) for (const left of stack.splice(1)) passed?.add(left.path);
       todo.push(...symlinkParts(found.target).reverse());
       continue;
     }

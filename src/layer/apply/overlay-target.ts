@@ -164,6 +164,7 @@ class OverlayTarget implements LayerWriter {
       this.#replaceByDirectory(at, name, path, entry);
       return true;
     }
+    this.#claim(path);
     this.#nodes.resetDirectory(this.#own(at), name, entry);
     this.#tree.noteMode(path, entry.mode);
     this.#times.set(path, entry.mtime);
