@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { findProgram } from "../test/support/requires.ts";
+import { findProgram } from "../test/support/machine.ts";
 
 interface SystemPackage {
   readonly name: string;

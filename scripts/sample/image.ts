@@ -10,7 +10,7 @@ interface Blob {
   readonly bytes: Buffer;
 }
 
-const created = new Date(sampleTime * 1000).toISOString();
+const created = new Date(sampleTime.seconds * 1000).toISOString();
 const history: readonly { readonly created_by: string; readonly empty_layer?: true }[] = [
   { created_by: "a minimal root filesystem" },
   { created_by: "ENV PATH=/usr/bin", empty_layer: true },

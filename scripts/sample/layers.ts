@@ -4,8 +4,8 @@ import { helloProgram, showProgram } from "./programs.ts";
 import type { ArchiveFile } from "./tar.ts";
 
 const checkout = join(import.meta.dirname, "../..");
-/** 2025-01-15 12:00:00 UTC: every time in the image is this one or a given distance after it. */
-export const sampleTime = 1_736_942_400;
+/** 2025-01-15 12:00:00 UTC: every time in the image is this one or a day after it. */
+export const sampleTime = { seconds: 1_736_942_400, nanoseconds: 0 };
 
 /** A minimal root filesystem: accounts, two programs that run in it, their licence. */
 export function baseLayer(): ArchiveFile[] {
@@ -48,7 +48,7 @@ export function applicationLayer(): ArchiveFile[] {
 /** What a change does to the layers below: other content, removed names, an opaque directory, another file type. */
 export function changesLayer(): ArchiveFile[] {
   const documents = "usr/share/doc/sample";
-  const later = sampleTime + 86_400;
+  const later = { ...sampleTime, seconds: sampleTime.seconds + 86_400 };
   return withParents([
     { ...text("etc/motd", "This is the top layer; it hides the file of the lowest one.\n"), mtime: later },
     { ...text("etc/sample/greeting.json", '{ "greeting": "Good morning", "name": "layers" }\n'), mtime: later },
@@ -58,7 +58,7 @@ export function changesLayer(): ArchiveFile[] {
     text(`${documents}/history/1.txt`, "Version 1: three layers.\n"),
     {
       ...text(`${documents}/größe.txt`, "A name beyond ASCII, a time with nanoseconds, an extended attribute.\n"),
-      mtime: `${later}.123456789`,
+      mtime: { ...later, nanoseconds: 123_456_789 },
       xattrs: { "user.mime_type": "text/plain" },
     },
     text("var/cache/sample/.wh..wh..opq", ""),

@@ -11,7 +11,7 @@ export type LayerForm = "overlay-dir" | "full-tree" | "tar-file";
 
 export interface DriverTraits {
   readonly layerForm: LayerForm;
-  /** Most layers that one mount can join. */
+  /** Most layers that one tree can have: an image layer and all below it, or all below a read-write layer. */
   readonly maxDepth: number;
   /** The kernel's own union tells what changed in a read-write layer (no tree walk needed). */
   readonly nativeDiff: boolean;
@@ -39,7 +39,8 @@ export interface PlanOptions {
  *
  * Life cycle: `create(id, parent)` makes an empty child; the caller fills `place(id).directory`; `seal(id)` makes
  * what was written durable; from then on the layer never changes and may be a parent. `remove(id)` is legal at every
- * point, also after a crash in any of the others, and removing an absent layer succeeds.
+ * point, also after a crash in any of the others, and removing an absent layer succeeds. A driver that was opened
+ * read-only fails `create`, `seal` and `remove` with READ_ONLY.
  *
  * Example: two layers, then the tree of both:
  *
@@ -47,7 +48,7 @@ export interface PlanOptions {
  *     await driver.seal(base);
  *     await driver.create(top, base);       // fill driver.place(top).directory
  *     await driver.seal(top);
- *     await mounter.mount(driver.plan(top, { target: "/mnt/x", readOnly: true }));
+ *     await mountAll(driver.plan(top, { target: "/mnt/x", readOnly: true }));
  */
 export interface StorageDriver {
   readonly name: string;
@@ -57,18 +58,24 @@ export interface StorageDriver {
 
   /**
    * Makes layer `id`, a child of `parent`. Fails with CONFLICT if `id` is there, NOT_FOUND if `parent` is not,
-   * LIMIT_EXCEEDED past `maxDepth`.
+   * LIMIT_EXCEEDED past `maxDepth`, USAGE if `id` cannot be a file's name; a failure leaves nothing behind.
    */
   create(id: string, parent: string | null, options?: CreateOptions): Promise<void>;
-  /** Makes the layer's files durable and its form final. `cutsLowers`: its root is opaque, so nothing below it shows. */
+  /**
+   * Makes the layer's files and records durable, and its form final; it can be repeated. `cutsLowers`: its root is
+   * opaque, so nothing below it shows (for `overlay-dir`; a `full-tree` has nothing below).
+   */
   seal(id: string, facts?: { readonly cutsLowers: boolean }): Promise<void>;
   remove(id: string): Promise<void>;
   exists(id: string): Promise<boolean>;
-  /** Ids of all layers that the driver holds, in any state. */
+  /** Ids of all layers that the driver holds, in any state, those too whose removal was interrupted. */
   list(): Promise<string[]>;
   /** Fails with NOT_FOUND if `id` is absent, CORRUPT_STORE if its own records are damaged. */
   place(id: string): LayerPlace;
-  /** The steps to reach the layer's tree, in order; each can be undone. Pure: nothing is done yet. */
+  /**
+   * The steps to reach the layer's tree, in order; each can be undone. Nothing is done yet. Fails as `place`, and with
+   * CONFLICT if a sealed layer is wanted for writing.
+   */
   plan(id: string, options: PlanOptions): MountStep[];
   /** What `info` shows: pairs in Docker's words. */
   status(): readonly (readonly [string, string])[];

@@ -6,18 +6,23 @@ import type { Image, ImageSource } from "../core/image.ts";
 import { familiarString, withDefaultTag } from "../core/reference.ts";
 import { writeImageConfig } from "../image/image-db.ts";
 import { findName, readRepositories, withName, writeRepositories } from "../image/repositories.ts";
-import { type ApplyPool, applyPool } from "../layer/apply/pool.ts";
+import type { ApplyPool } from "../layer/apply/pool.ts";
 import { type Claim, claimLayers } from "../layer/claim.ts";
 import { readLayerRecord } from "../layer/records.ts";
 import { cleanUpAfter } from "../layer/remove.ts";
 import { exclusively } from "../layer/store.ts";
 import { type LayerEvent, type PlannedLayer, unpackChain } from "../layer/unpack-chain.ts";
 import type { CallOptions, LoadedImage } from "./engine.ts";
+import { recoverAll } from "./recover.ts";
 import type { Stores } from "./stores.ts";
 
 /** Loads every image of a source, one after the other; the layers of one are unpacked in parallel. */
-export async function loadImages(stores: Stores, source: ImageSource, options: CallOptions): Promise<LoadedImage[]> {
-  await using pool = applyPool();
+export async function loadImages(
+  stores: Stores,
+  source: ImageSource,
+  pool: ApplyPool,
+  options: CallOptions,
+): Promise<LoadedImage[]> {
   const loaded: LoadedImage[] = [];
   for (const image of source.images) loaded.push(await loadImage(stores, image, pool, options));
   return loaded;
@@ -27,7 +32,11 @@ export async function loadImages(stores: Stores, source: ImageSource, options: C
 async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options: CallOptions): Promise<LoadedImage> {
   refuseForeignSystem(image);
   const chain = chainIDs(image.config.rootfs.diffIDs);
-  const claim = await claimLayers(stores.layers, chain, `load ${image.id}`, options.signal);
+  const claim = await claimLayers(stores.layers, chain, {
+    reason: `load ${image.id}`,
+    before: () => recoverAll(stores),
+    signal: options.signal,
+  });
   try {
     reportExisting(image, chain, claim, options);
     await unpackChain(stores.layers, planLayers(stores, image, chain, claim), {

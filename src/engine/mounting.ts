@@ -1,16 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
-import { recover } from "../layer/remove.ts";
 import { exclusively } from "../layer/store.ts";
-import type { Holder } from "../mount/holders.ts";
+import { type MountRecord, staleness } from "../mount/holders.ts";
 import { mountAll, unmount } from "../mount/mounter.ts";
 import type { DirectoriesMountRequest, MountRequest, MountSummary, UnmountRequest } from "./engine.ts";
 import { openStoredImage, type StoredImage } from "./explain.ts";
+import { dropHolder, ownTargets, recoverAll } from "./recover.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -19,16 +20,13 @@ import type { Stores } from "./stores.ts";
  */
 export function mountImage(stores: Stores, request: MountRequest): Promise<string> {
   return exclusively(stores.layers, async () => {
-    await recover(stores.layers);
+    await recoverAll(stores);
     const image = openStoredImage(stores, request.image);
     const top = image.layers.at(-1);
     if (top === undefined) throw new LayerfsError("UNSUPPORTED", `image ${image.id} has no layers to mount`);
-    const id = randomBytes(32).toString("hex");
-    const target = request.target === undefined ? ownTarget(stores, id) : givenTarget(request.target);
+    const target = request.target === undefined ? makeOwnTarget(stores) : givenDirectory(request.target);
     try {
-      await (request.readWrite
-        ? mountReadWrite(stores, image, top.cacheID, id, target)
-        : mountReadOnly(stores, image, top.cacheID, id, target));
+      await (request.readWrite ? mountReadWrite : mountReadOnly)(stores, image, top.cacheID, target);
       return target;
     } catch (error) {
       if (request.target === undefined) rmdirSync(target);
@@ -45,78 +43,84 @@ export async function mountDirectories(request: DirectoriesMountRequest): Promis
     });
   }
   const directories =
-    upper !== undefined && work !== undefined ? { directory: givenTarget(upper), work: givenTarget(work) } : null;
-  const lowers = request.lowers.map(givenTarget);
-  const target = givenTarget(request.target);
+    upper !== undefined && work !== undefined ? { directory: givenDirectory(upper), work: givenDirectory(work) } : null;
+  const lowers = request.lowers.map(givenDirectory);
+  const target = givenDirectory(request.target);
+  const [only] = lowers;
+  if (only === undefined) throw new LayerfsError("USAGE", "a union needs at least one lower directory");
   if (directories === null && lowers.length === 1) {
-    mountAll([{ kind: "bind", source: lowers[0] as string, target, readOnly: true }]);
+    await mountAll([{ kind: "bind", source: only, target, readOnly: true }]);
     return;
   }
-  mountAll([{ kind: "overlay", target, lowers, options: [], ...(directories === null ? {} : { upper: directories }) }]);
+  await mountAll([
+    { kind: "overlay", target, lowers, options: [], ...(directories === null ? {} : { upper: directories }) },
+  ]);
 }
 
 export function unmountTarget(stores: Stores, request: UnmountRequest): Promise<void> {
   return exclusively(stores.layers, async () => {
     const holder = findHolder(stores, request.target);
     if (holder === null) {
-      unmount(resolve(request.target));
+      await unmount(resolve(request.target));
       return;
     }
-    if (holder.rwLayer !== undefined) refuseLoss(stores, holder, request.discard === true);
-    if (stores.holders.isMounted(holder)) unmount(holder.target);
-    stores.holders.remove(holder.id);
-    if (holder.rwLayer !== undefined) await stores.layers.driver.remove(holder.rwLayer);
-    if (holder.target === targetOf(stores, holder.id)) rmdirSync(holder.target);
-    await recover(stores.layers);
+    if (request.discard !== true) refuseLoss(stores, holder);
+    if (staleness(holder) === null) await unmount(holder.target);
+    await dropHolder(stores, holder);
+    await recoverAll(stores);
   });
 }
 
 export function listMounts(stores: Stores): MountSummary[] {
   const repositories = readRepositories(stores.images);
-  return stores.holders.list().map((holder) => ({
-    target: holder.target,
-    image: { id: holder.imageID, name: tagsOf(repositories, holder.imageID)[0]?.name ?? null },
-    readWrite: holder.rwLayer !== undefined,
-    mounted: stores.holders.isMounted(holder),
-  }));
+  return stores.holders.list().map((holder) => {
+    const id = holder.subject === undefined ? null : parseDigest(holder.subject);
+    return {
+      target: holder.target,
+      image: id === null ? null : { id, name: tagsOf(repositories, id)[0]?.name ?? null },
+      readWrite: holder.rwLayer !== undefined,
+      mounted: staleness(holder) === null,
+    };
+  });
 }
 
-function mountReadOnly(stores: Stores, image: StoredImage, top: string, id: string, target: string): void {
+async function mountReadOnly(stores: Stores, image: StoredImage, top: string, target: string): Promise<void> {
   const plan = stores.layers.driver.plan(top, { target, readOnly: true });
-  stores.holders.add({ id, target, imageID: image.id, layers: image.layers.map(({ cacheID }) => cacheID) });
+  const layers = image.layers.map(({ cacheID }) => cacheID);
+  const holder = stores.holders.add({ target, kind: "image", subject: image.id, layers });
   try {
-    mountAll(plan);
+    await mountAll(plan);
   } catch (error) {
-    stores.holders.remove(id);
+    stores.holders.remove(holder.id);
     throw error;
   }
 }
 
 /** The read-write layer is named by a lease until the mount's own record names it. */
-async function mountReadWrite(
-  stores: Stores,
-  image: StoredImage,
-  top: string,
-  id: string,
-  target: string,
-): Promise<void> {
+async function mountReadWrite(stores: Stores, image: StoredImage, top: string, target: string): Promise<void> {
   const { driver, layout } = stores.layers;
-  using _lease = createLease(layout, { reason: `mount --rw ${image.id}`, chainIDs: [], making: [], cacheIDs: [id] });
+  const rwLayer = randomBytes(32).toString("hex");
+  using _lease = createLease(layout, {
+    reason: `mount --rw ${image.id}`,
+    chainIDs: [],
+    making: [],
+    cacheIDs: [rwLayer],
+  });
+  await driver.create(rwLayer, top, { readWrite: true });
+  const layers = [...image.layers.map(({ cacheID }) => cacheID), rwLayer];
+  const holder = stores.holders.add({ target, kind: "image", subject: image.id, layers, rwLayer });
   try {
-    await driver.create(id, top, { readWrite: true });
-    const layers = image.layers.map(({ cacheID }) => cacheID);
-    stores.holders.add({ id, target, imageID: image.id, layers: [...layers, id], rwLayer: id });
-    mountAll(driver.plan(id, { target, readOnly: false }));
+    await mountAll(driver.plan(rwLayer, { target, readOnly: false }));
   } catch (error) {
-    stores.holders.remove(id);
-    await driver.remove(id);
+    stores.holders.remove(holder.id);
+    await driver.remove(rwLayer);
     throw error;
   }
 }
 
 /** Changes are the user's: they go only when the user says so. */
-function refuseLoss(stores: Stores, holder: Holder, discard: boolean): void {
-  if (discard || holder.rwLayer === undefined) return;
+function refuseLoss(stores: Stores, holder: MountRecord): void {
+  if (holder.rwLayer === undefined) return;
   const { driver } = stores.layers;
   const { directory } = driver.place(holder.rwLayer);
   if (driver.traits.layerForm === "overlay-dir" && readdirSync(directory).length === 0) return;
@@ -125,13 +129,13 @@ function refuseLoss(stores: Stores, holder: Holder, discard: boolean): void {
   });
 }
 
-function findHolder(stores: Stores, text: string): Holder | null {
+function findHolder(stores: Stores, text: string): MountRecord | null {
   const target = resolve(text);
   const holders = stores.holders.list();
   const byTarget = holders.find((holder) => holder.target === target);
   if (byTarget !== undefined || text.startsWith("/") || text.startsWith(".")) return byTarget ?? null;
   const { id } = resolveImage(stores.images, text);
-  const ofImage = holders.filter(({ imageID }) => imageID === id);
+  const ofImage = holders.filter(({ subject }) => subject === id);
   if (ofImage.length > 1) {
     throw new LayerfsError("AMBIGUOUS", `image ${text} is mounted ${ofImage.length} times`, {
       hint: `name the directory: ${ofImage.map((holder) => holder.target).join(", ")}`,
@@ -141,17 +145,13 @@ function findHolder(stores: Stores, text: string): Holder | null {
   return ofImage[0];
 }
 
-function targetOf(stores: Stores, id: string): string {
-  return join(stores.layers.layout.own, "mnt", id.slice(0, 12));
-}
-
-function ownTarget(stores: Stores, id: string): string {
-  const target = targetOf(stores, id);
+function makeOwnTarget(stores: Stores): string {
+  const target = join(ownTargets(stores), randomBytes(6).toString("hex"));
   mkdirSync(target, { recursive: true, mode: 0o700 });
   return target;
 }
 
-function givenTarget(path: string): string {
+function givenDirectory(path: string): string {
   const absolute = resolve(path);
   const stat = statSync(absolute, { throwIfNoEntry: false });
   if (stat?.isDirectory()) return absolute;

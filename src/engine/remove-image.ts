@@ -5,9 +5,10 @@ import { readImageConfig, removeImageConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf, withoutName, writeRepositories } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
-import { recover, removeUnused } from "../layer/remove.ts";
+import { removeUnused } from "../layer/remove.ts";
 import { exclusively } from "../layer/store.ts";
 import type { RemovedImage } from "./engine.ts";
+import { recoverAll } from "./recover.ts";
 import type { Stores } from "./stores.ts";
 
 type Step = RemovedImage["steps"][number];
@@ -18,7 +19,7 @@ type Step = RemovedImage["steps"][number];
  */
 export function removeImage(stores: Stores, text: string, force: boolean): Promise<RemovedImage> {
   return exclusively(stores.layers, async () => {
-    await recover(stores.layers);
+    await recoverAll(stores);
     const { id, tag } = resolveImage(stores.images, text);
     const repositories = readRepositories(stores.images);
     const tags = tagsOf(repositories, id);
@@ -52,7 +53,7 @@ function layersOf(stores: Stores, id: Digest): Digest[] {
 }
 
 function refuseMounted(stores: Stores, id: Digest): void {
-  const holder = stores.holders.list().find(({ imageID }) => imageID === id);
+  const holder = stores.holders.list().find(({ subject }) => subject === id);
   if (holder === undefined) return;
   throw new LayerfsError(
     "CONFLICT",

@@ -1,13 +1,13 @@
 import type { ImageLayout } from "../image/layout.ts";
 import type { LayerStore } from "../layer/store.ts";
-import type { Holders } from "../mount/holders.ts";
+import type { MountHolders } from "../mount/holders.ts";
 
 /** What every task works on: one data root under one driver. */
 export interface Stores {
   readonly root: string;
   readonly layers: LayerStore;
   readonly images: ImageLayout;
-  readonly holders: Holders;
+  readonly holders: MountHolders;
   /** Why the driver was chosen, one sentence each. */
   readonly choice: readonly string[];
   readonly maxLayerSize: number | null;

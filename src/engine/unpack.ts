@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import type { ApplyJob } from "../layer/apply/job.ts";
-import { applyPool } from "../layer/apply/pool.ts";
+import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
@@ -18,13 +18,13 @@ export async function unpackImage(
   stores: Stores,
   text: string,
   directory: string,
+  pool: ApplyPool,
   options: CallOptions,
 ): Promise<{ readonly warnings: readonly Warning[] }> {
   const target = resolve(directory);
   prepareTarget(target);
   const { image, lease } = await exclusively(stores.layers, () => leaseImage(stores, text), options.signal);
   using _lease = lease;
-  await using pool = applyPool(1);
   const warnings: Warning[] = [];
   for (const [index, layer] of image.layers.entries()) {
     const place = stores.layers.driver.place(layer.cacheID);

@@ -3,13 +3,19 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../core/digest.ts";
 import { createLease, type Lease, readLeases } from "./lease.ts";
 import { readLayerRecord } from "./records.ts";
-import { recover } from "./remove.ts";
 import { exclusively, type LayerStore } from "./store.ts";
 
 export interface Claim {
   readonly lease: Lease;
   /** The claimed layers that are not there yet, lowest first, each with the driver id that it shall get. */
   readonly missing: readonly { readonly chainID: Digest; readonly cacheID: string }[];
+}
+
+export interface ClaimOptions {
+  readonly reason: string;
+  /** Run under the lock before the layers are looked at: cleaning up after processes that have ended. */
+  readonly before: () => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const WAIT_MS = 50;
@@ -22,18 +28,23 @@ const WAIT_MS = 50;
 export async function claimLayers(
   store: LayerStore,
   chainIDs: readonly Digest[],
-  reason: string,
-  signal?: AbortSignal,
+  { reason, before, signal }: ClaimOptions,
 ): Promise<Claim> {
   for (;;) {
-    const claim = await exclusively(store, () => tryClaim(store, chainIDs, reason), signal);
+    const claim = await exclusively(
+      store,
+      async () => {
+        await before();
+        return tryClaim(store, chainIDs, reason);
+      },
+      signal,
+    );
     if (claim !== null) return claim;
     await sleep(WAIT_MS, undefined, { signal });
   }
 }
 
-async function tryClaim(store: LayerStore, chainIDs: readonly Digest[], reason: string): Promise<Claim | null> {
-  await recover(store);
+function tryClaim(store: LayerStore, chainIDs: readonly Digest[], reason: string): Claim | null {
   const missing = chainIDs.filter((chainID) => readLayerRecord(store.layout, chainID) === null);
   const others = new Set(readLeases(store.layout).live.flatMap((lease) => lease.making));
   if (missing.some((chainID) => others.has(chainID))) return null;

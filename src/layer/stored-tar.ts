@@ -3,8 +3,9 @@ import { createGunzip } from "node:zlib";
 import { LayerfsError } from "../core/errors.ts";
 import { openDirectory, tryOpenat2 } from "../sys/at.ts";
 import { systemError } from "../sys/errno.ts";
-import { close } from "../sys/file.ts";
+import { close, pread } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
+import { fstat } from "../sys/stat.ts";
 import { assembleTar } from "../tar/tar-split.ts";
 import { cleanPath } from "../union/entry-path.ts";
 
@@ -15,6 +16,7 @@ export interface StoredLayer {
 }
 
 const READ_SIZE = 512 * 1024;
+const SLASH = Buffer.from("/");
 
 /**
  * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
@@ -45,11 +47,20 @@ export function readSplit(tarSplit: string): AsyncIterable<Buffer> {
 }
 
 /** The content of a file of a layer; symlinks cannot lead out of `rootFd`. */
-export function readLayerFile(rootFd: number, name: Buffer): AsyncIterable<Buffer> {
-  const path = Buffer.concat(
-    cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [Buffer.from("/"), part])),
-  );
+export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> {
+  const path = Buffer.concat(cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [SLASH, part])));
   const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
   if (fd < 0) throw systemError(fd, "open the layer's file", name);
-  return createReadStream("", { fd, highWaterMark: READ_SIZE });
+  try {
+    const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
+    for (let position = 0; ; ) {
+      const buffer = Buffer.allocUnsafe(size);
+      const count = pread(fd, buffer, position);
+      if (count === 0) return;
+      position += count;
+      yield buffer.subarray(0, count);
+    }
+  } finally {
+    close(fd);
+  }
 }

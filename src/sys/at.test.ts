@@ -1,7 +1,8 @@
 import { closeSync, lstatSync, openSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { requires, root } from "../../test/support/requires.ts";
+import { machineRoot } from "../../test/support/filesystems.ts";
+import { requires } from "../../test/support/requires.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import {
   fchmod,
@@ -158,7 +159,7 @@ describe("attributes", () => {
 });
 
 describe("attributes that root sets", () => {
-  requires(root());
+  requires(machineRoot());
 
   it.each([
     [0, 0],

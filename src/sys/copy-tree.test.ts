@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { fileSystem, makeFileSystem } from "../../test/support/filesystems.ts";
-import { requires, root } from "../../test/support/requires.ts";
+import { fileSystem, machineRoot, makeFileSystem } from "../../test/support/filesystems.ts";
+import { requires } from "../../test/support/requires.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import { fchownat, tryLinkat, tryMkdirat, tryMknodat, tryOpenat, trySymlinkat, utimensat } from "./at.ts";
 import { copyTree, copyTreeAsync } from "./copy-tree.ts";
@@ -115,7 +115,7 @@ describe("copyTreeAsync", () => {
 });
 
 describe("copyTree as root", () => {
-  requires(root());
+  requires(machineRoot());
 
   it("keeps owners, devices, fifos and extended attributes, of symlinks too", () => {
     const { source, target, from, to } = sourceAndTarget();

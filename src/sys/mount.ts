@@ -1,5 +1,4 @@
 import { orErrno } from "./at.ts";
-import { ENOSYS } from "./errno.ts";
 import { close } from "./file.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, O_CLOEXEC } from "./flags.ts";
 import { terminated } from "./name.ts";
@@ -63,14 +62,6 @@ export function trySetAttributes(mountFd: number, attributes: number): number {
 }
 
 export const MOUNT_ATTR_RDONLY = 1;
-
-/** Whether the kernel has the file system `type` and lets this process use it. */
-export function canOpenFileSystem(type: string): boolean {
-  const context = tryFsopen(type);
-  if (typeof context === "number") return context === -ENOSYS;
-  context[Symbol.dispose]();
-  return true;
-}
 
 // Numbers of these calls are equal on all processors.
 const SYS_OPEN_TREE = 428;

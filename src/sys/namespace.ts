@@ -1,6 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { check, orErrno } from "./at.ts";
-import { CLONE_FS, CLONE_NEWNS } from "./flags.ts";
+import { CLONE_FS } from "./flags.ts";
 import { native } from "./native.ts";
 
 /** Identifies the mount namespace of a process (by default of the calling thread): the inode number of its nsfs file. */
@@ -20,14 +20,4 @@ export function bootID(): string {
  */
 export function unshareFileSystem(): void {
   check(orErrno(native().unshare(CLONE_FS)), "unshare", "the thread's umask and working directory");
-}
-
-/**
- * Gives the calling thread its own mount namespace. PERMISSION without CAP_SYS_ADMIN.
- *
- * Node's thread pool inherits the namespace of whichever thread first uses it: use the pool on the main thread before a
- * worker calls this, and only synchronous calls in that worker after it.
- */
-export function unshareMounts(): void {
-  check(orErrno(native().unshare(CLONE_FS | CLONE_NEWNS)), "unshare", "the thread's mounts");
 }

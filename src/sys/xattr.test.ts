@@ -1,7 +1,8 @@
 import { closeSync, openSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { requires, root } from "../../test/support/requires.ts";
+import { machineRoot } from "../../test/support/filesystems.ts";
+import { requires } from "../../test/support/requires.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import { ENODATA } from "./errno.ts";
 import { XATTR_REPLACE } from "./flags.ts";
@@ -66,7 +67,7 @@ describe("extended attributes", () => {
 });
 
 describe("extended attributes of root", () => {
-  requires(root());
+  requires(machineRoot());
 
   it("go to a symlink itself", () => {
     const { directory, dirfd } = opened();

@@ -88,10 +88,10 @@ class PushReader implements TarReader {
   }
 
   end(): void {
-    const inPart = PARTS[this.#state];
-    const between = this.#state === "header" && this.#blockFill === 0 && this.#start < 0;
-    if (between || this.#state === "junk" || (this.#state === "padding" && this.#start < 0)) return;
-    const part = this.#state === "header" && this.#blockFill === 0 ? "an entry, after its extended header" : inPart;
+    const betweenBlocks = this.#blockFill === 0 && (this.#state === "header" || this.#state === "padding");
+    const betweenEntries = betweenBlocks && this.#start < 0;
+    if (this.#state === "junk" || betweenEntries) return;
+    const part = betweenBlocks ? "an entry, after its extended header" : PARTS[this.#state];
     throw malformed(this.#offset, `the archive ends in the middle of ${part}`);
   }
 
@@ -314,14 +314,12 @@ class PushReader implements TarReader {
   }
 }
 
-const PARTS: Readonly<Record<State, string>> = {
+const PARTS: Readonly<Partial<Record<State, string>>> = {
   header: "a header",
   extended: "an extended header",
-  padding: "an entry, after its extended header",
   "sparse-blocks": "a sparse map",
   "sparse-map": "a sparse map",
   payload: "an entry's contents",
-  junk: "nothing",
 };
 
 /** How many bytes follow `size` of them up to the next block. */

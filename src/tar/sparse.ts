@@ -65,21 +65,24 @@ export function oldSparseSize(block: Buffer): number {
  * payload. `add` takes block by block, and returns the map once it is whole.
  */
 export function leadingSparseMap(offset: number): { add(block: Buffer): readonly DataRun[] | null } {
-  let text = "";
-  let lines = 0;
+  const blocks: string[] = [];
+  let missingLines = 0;
   return {
     add(block) {
-      text += block.toString("latin1");
-      if (text.length > SPARSE_MAP_LIMIT) throw tooLarge(offset, "a sparse map", text.length, SPARSE_MAP_LIMIT);
-      for (const byte of block) if (byte === 0x0a) lines++;
-      const first = text.indexOf("\n");
-      if (first < 0) return null;
-      const count = sparseNumber(text.slice(0, first), offset);
-      if (lines < 1 + 2 * count) return null;
-      return pairs(text.split("\n", 1 + 2 * count).slice(1), offset);
+      const text = block.toString("latin1");
+      if (blocks.length === 0) missingLines = 1 + 2 * sparseNumber(text.split("\n", 1)[0]!, offset);
+      blocks.push(text);
+      const bytes = blocks.length * BLOCK_SIZE;
+      if (bytes > SPARSE_MAP_LIMIT) throw tooLarge(offset, "a sparse map", bytes, SPARSE_MAP_LIMIT);
+      for (const byte of block) if (byte === NEWLINE) missingLines--;
+      if (missingLines > 0) return null;
+      const [count, ...rest] = blocks.join("").split("\n");
+      return pairs(rest.slice(0, 2 * sparseNumber(count!, offset)), offset);
     },
   };
 }
+
+const NEWLINE = 0x0a;
 
 /**
  * Checks that the runs ascend, do not overlap, end within `size` and hold `stored` bytes together; INVALID_TAR if not.

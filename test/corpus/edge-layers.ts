@@ -62,7 +62,7 @@ export const EDGE_CASES: readonly EdgeCase[] = [
   row(
     "pax-global",
     "PAX global header",
-    "read, and its records hold for what follows",
+    "checked, and not applied, as by Docker",
     ["ignored", "ignored", "refused", "ignored"],
     [
       Buffer.concat([

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmdirSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mounting, program, type Requirement, root } from "./requires.ts";
@@ -24,7 +33,14 @@ const KINDS: Readonly<Record<FileSystemKind, { readonly size: string; readonly m
 /** What making a file system of this kind needs of the machine, for `requires`. */
 export function fileSystem(kind: FileSystemKind): Requirement {
   const [maker] = KINDS[kind].make;
-  return root() ?? mounting() ?? (maker === undefined ? null : (program(maker) ?? loopDevice()));
+  if (maker === undefined) return root() ?? mounting();
+  return machineRoot() ?? mounting() ?? program(maker) ?? loopDevice();
+}
+
+/** Root of the machine and not only of a user namespace, for `requires`: to make devices and `trusted.*` attributes. */
+export function machineRoot(): Requirement {
+  const everybody = /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
+  return root() ?? (everybody ? null : "it needs root outside of a user namespace");
 }
 
 /** The kernel's overlayfs, for `requires`. */
@@ -41,21 +57,12 @@ export function overlay(): Requirement {
 export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
   const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
   const directory = join(parent, "mnt");
-  mkdirSync(directory);
-  const { size, make } = KINDS[kind];
-  const [maker, ...options] = make;
-  if (maker === undefined) {
-    run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
-  } else {
-    const image = join(parent, "image");
-    writeFileSync(image, "");
-    truncateSync(image, bytes(size));
-    try {
-      run(maker, [...options, image]);
-      run("mount", ["-o", "loop", image, directory]);
-    } finally {
-      unlinkSync(image);
-    }
+  try {
+    mkdirSync(directory);
+    mountNew(kind, parent, directory);
+  } catch (error) {
+    rmSync(parent, { recursive: true });
+    throw error;
   }
   const dispose = () => {
     run("umount", [directory]);
@@ -63,6 +70,24 @@ export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
     rmdirSync(parent);
   };
   return { kind, directory, [Symbol.dispose]: dispose };
+}
+
+function mountNew(kind: FileSystemKind, parent: string, directory: string): void {
+  const { size, make } = KINDS[kind];
+  const [maker, ...options] = make;
+  if (maker === undefined) {
+    run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
+    return;
+  }
+  const image = join(parent, "image");
+  writeFileSync(image, "");
+  truncateSync(image, bytes(size));
+  try {
+    run(maker, [...options, image]);
+    run("mount", ["-o", "loop", image, directory]);
+  } finally {
+    unlinkSync(image);
+  }
 }
 
 function loopDevice(): Requirement {

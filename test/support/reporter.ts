@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import type { Reporter, TestCase, TestModule } from "vitest/node";
-import { renderSummary, type Summary } from "./summary.ts";
+import { renderSummary, type SkippedTest, type Summary } from "./summary.ts";
 
 /**
  * Tells at the end which tests were skipped and why. Where LAYERFS_TEST_SUMMARY names a file, the summary is written
@@ -27,9 +27,16 @@ function summarize(modules: readonly TestModule[], unhandledErrors: number): Sum
   };
 }
 
-function skippedTest(test: TestCase): { name: string; reason: string } {
+function skippedTest(test: TestCase): SkippedTest {
+  return { name: `${test.module.relativeModuleId} > ${test.fullName}`, reason: reasonOf(test) };
+}
+
+function reasonOf(test: TestCase): string {
   const result = test.result();
-  const note = result.state === "skipped" ? result.note : undefined;
-  const reason = note ?? (test.options.mode === "todo" ? "it is to be written" : "no reason is given");
-  return { name: `${test.module.relativeModuleId} > ${test.fullName}`, reason };
+  if (result.state === "skipped" && result.note !== undefined) return result.note;
+  if (test.options.mode === "todo") return "it is to be written";
+  for (let above: TestCase["parent"] = test.parent; ; above = above.parent) {
+    if (above.errors().length > 0) return "what prepares it failed";
+    if (above.type === "module") return "no reason is given";
+  }
 }

@@ -1,10 +1,7 @@
-import { spawnSync } from "node:child_process";
-import { statSync } from "node:fs";
-import { delimiter } from "node:path";
 import { beforeEach } from "vitest";
+import type { Requirement } from "./machine.ts";
 
-/** Something that a test needs of the machine: null where it is there, else why the test cannot run. */
-export type Requirement = string | null;
+export { findProgram, mounting, program, type Requirement, root } from "./machine.ts";
 
 /**
  * Called in a `describe` or at the top of a file: skips its tests, with the reason, where a requirement is not met.
@@ -16,30 +13,4 @@ export function requires(...requirements: readonly Requirement[]): Requirement {
   const missing = requirements.find((requirement) => requirement !== null) ?? null;
   if (missing !== null) beforeEach((context) => context.skip(missing));
   return missing;
-}
-
-export function root(): Requirement {
-  return process.getuid?.() === 0 ? null : "it needs root";
-}
-
-/** A program on PATH or in the directories of the system's administration programs. */
-export function program(name: string): Requirement {
-  return findProgram(name) === null ? `there is no ${name} on this machine` : null;
-}
-
-/** Leave to mount, which a container does not give even to its root; tried in a mount namespace of its own. */
-export function mounting(): Requirement {
-  const inOwnNamespace = ["--mount", "--propagation", "private", "mount", "-t", "tmpfs", "none", "/mnt"];
-  return spawnSync("unshare", inOwnNamespace).status === 0 ? null : "this machine does not allow mounts";
-}
-
-export function findProgram(name: string): string | null {
-  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
-  const candidates = directories.filter((directory) => directory !== "").map((directory) => `${directory}/${name}`);
-  return candidates.find(isExecutable) ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found?.isFile() === true && (found.mode & 0o111) !== 0;
 }

@@ -98,6 +98,10 @@ class EntryApplier {
     this.#writer.endEntry();
     this.#split?.endEntry();
   }
+
+  endMarker(): void {
+    this.#split?.endMarker();
+  }
 }
 
 /** The name by which the file is found again: the entry's own, unless a symlink or `..` led somewhere else. */

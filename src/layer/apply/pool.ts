@@ -22,7 +22,7 @@ export type ApplyOutcome =
   /** Nothing can be written yet: empty the directory and try again once the layers below are complete. */
   | { readonly kind: "lowers-needed" };
 
-/** Threads that unpack layers, started as they are needed. */
+/** Threads that unpack layers, started as they are needed; idle ones do not keep the process alive. */
 export interface ApplyPool extends AsyncDisposable {
   /** Waits for a free thread, then unpacks. A job that was cancelled fails with CANCELLED. */
   apply(job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome>;
@@ -32,6 +32,9 @@ export interface ApplyPool extends AsyncDisposable {
 const MAX_THREADS = 4;
 /** By the ending of this module: `.ts` in a checkout, `.js` in the package (tsc does not rewrite a URL). */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
+
+/** What a layer leaves in memory dies young; a small nursery keeps a thread below 40 MB at no cost in time. */
+const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 4 };
 
 interface Thread {
   readonly worker: Worker;
@@ -102,8 +105,10 @@ function ask(
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       thread.pending.delete(message.id);
+      if (thread.pending.size === 0) thread.worker.unref();
       act();
     };
+    thread.worker.ref();
     thread.pending.set(message.id, {
       handle(answer) {
         if (answer.type === "progress") onProgress?.(answer.bytes);
@@ -117,7 +122,8 @@ function ask(
 }
 
 function startThread(threads: Thread[]): Thread {
-  const worker = new Worker(WORKER);
+  // Descriptors are opened by native calls, of which Node would know only the closing.
+  const worker = new Worker(WORKER, { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION });
   const thread: Thread = { worker, busy: false, pending: new Map() };
   worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
   worker.on("error", (error) => {
@@ -130,6 +136,7 @@ function startThread(threads: Thread[]): Thread {
 
 function stopThread({ worker }: Thread): Promise<void> {
   return new Promise((resolve) => {
+    worker.ref();
     worker.once("exit", () => resolve());
     worker.postMessage({ type: "stop" } satisfies ToWorker);
   });

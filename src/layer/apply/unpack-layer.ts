@@ -1,26 +1,23 @@
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { constants, createWriteStream, openSync, read } from "node:fs";
-import { pipeline } from "node:stream/promises";
+import { read } from "node:fs";
 import { promisify } from "node:util";
-import { createGzip } from "node:zlib";
 import { decompress } from "../../compression/decompress.ts";
+import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
 import { openDirectory } from "../../sys/at.ts";
-import { close } from "../../sys/file.ts";
+import { close, pread } from "../../sys/file.ts";
 import { openStoredTar } from "../stored-tar.ts";
 import { type AppliedTar, applyTar } from "./apply-tar.ts";
 import type { ApplyJob, LayerBytes } from "./job.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import { overlayTarget } from "./overlay-target.ts";
 import { spaceGuard } from "./space-guard.ts";
+import { splitFile } from "./split-file.ts";
 import { treeTarget } from "./tree-target.ts";
 import { Warnings } from "./warnings.ts";
 
 const READ_SIZE = 512 * 1024;
-/** Headers compress to a tenth at any level; the lowest costs a third of the default's time. */
-const SPLIT_GZIP_LEVEL = 1;
 
 const readAt = promisify(read);
 
@@ -44,7 +41,7 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
   const fd = openDirectory(job.directory);
   try {
     const space = spaceGuard(fd, { maxLayerSize: job.maxLayerSize });
-    const records = job.tarSplit === null ? null : splitFile(job.tarSplit);
+    await using records = job.tarSplit === null ? null : splitFile(job.tarSplit);
     const applied = await applyTar(openTar(job.bytes, options.onProgress), writer, {
       space,
       signal: options.signal,
@@ -60,15 +57,24 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
 
 function openTar(bytes: LayerBytes, onProgress: (bytes: number) => void): AsyncIterable<Buffer> {
   if (bytes.kind === "stored") return openStoredTar(bytes);
-  return decompress(verifiedBlob(bytes, onProgress));
+  // The reader is done with a chunk when it asks for the next; an inflating stream holds several.
+  const isTar = detectCompression(firstBytes(bytes.extent)) === "none";
+  const blob = verifiedBlob(bytes, isTar, onProgress);
+  return isTar ? blob : decompress(blob);
+}
+
+function firstBytes({ fd, offset, length }: Extent): Buffer {
+  const bytes = Buffer.alloc(Math.min(length, DETECTION_BYTES));
+  return bytes.subarray(0, pread(fd, bytes, offset));
 }
 
 async function* verifiedBlob(
   { extent, digest }: Extract<LayerBytes, { kind: "blob" }>,
+  reuseBuffer: boolean,
   onProgress: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
   const hash = digest === null ? null : createHash("sha256");
-  for await (const chunk of readExtent(extent)) {
+  for await (const chunk of readExtent(extent, reuseBuffer)) {
     hash?.update(chunk);
     onProgress(chunk.length);
     yield chunk;
@@ -81,35 +87,17 @@ async function* verifiedBlob(
   }
 }
 
-async function* readExtent({ fd, offset, length }: Extent): AsyncGenerator<Buffer> {
+async function* readExtent({ fd, offset, length }: Extent, reuseBuffer: boolean): AsyncGenerator<Buffer> {
+  let buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length));
   for (let done = 0; done < length; ) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - done));
-    const { bytesRead } = await readAt(fd, buffer, 0, buffer.length, offset + done);
+    if (!reuseBuffer) buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - done));
+    const { bytesRead } = await readAt(fd, buffer, 0, Math.min(buffer.length, length - done), offset + done);
     if (bytesRead === 0) {
       throw new LayerfsError("INVALID_ARCHIVE", `the archive ends at byte ${offset + done}, in the middle of a layer`);
     }
     done += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
-}
-
-/** tar-split.json.gz; it becomes durable with the record that it is part of. */
-function splitFile(path: string): { write(lines: Buffer): Promise<void>; end(): Promise<void> } {
-  const gzip = createGzip({ level: SPLIT_GZIP_LEVEL });
-  const file = createWriteStream("", {
-    fd: openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o644),
-  });
-  const done = pipeline(gzip, file);
-  done.catch(() => {});
-  return {
-    async write(lines) {
-      if (lines.length > 0 && !gzip.write(lines)) await Promise.race([once(gzip, "drain"), done]);
-    },
-    async end() {
-      gzip.end();
-      await done;
-    },
-  };
 }
 
 function wrongDiffID(job: ApplyJob, applied: AppliedTar): LayerfsError {

@@ -1,0 +1,28 @@
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** How long ago `created` (RFC 3339) is at `now` (milliseconds), in Docker's words, such as `2 weeks ago`; null is `N/A`. */
+export function humanAge(created: string | null, now: number): string {
+  const time = created === null ? Number.NaN : Date.parse(created);
+  return Number.isNaN(time) ? "N/A" : `${humanDuration((now - time) / 1000)} ago`;
+}
+
+/** The words and bounds of Docker's lists. */
+function humanDuration(duration: number): string {
+  const seconds = Math.floor(duration);
+  if (seconds < 1) return "Less than a second";
+  if (seconds === 1) return "1 second";
+  if (seconds < MINUTE) return `${seconds} seconds`;
+  const minutes = Math.floor(seconds / MINUTE);
+  if (minutes === 1) return "About a minute";
+  if (minutes < 60) return `${minutes} minutes`;
+  const hours = Math.round(duration / HOUR);
+  if (hours === 1) return "About an hour";
+  if (hours < 48) return `${hours} hours`;
+  const days = Math.floor(hours / 24);
+  if (days < 14) return `${days} days`;
+  if (days < 60) return `${Math.floor(days / 7)} weeks`;
+  if (days < 730) return `${Math.floor(days / 30)} months`;
+  return `${Math.floor(duration / DAY / 365)} years`;
+}

@@ -1,0 +1,25 @@
+import { usageError } from "../usage.ts";
+import { toIndentedJSON } from "./json.ts";
+import { parseTemplate, renderTemplate, type Template } from "./template.ts";
+
+export type Format =
+  | { readonly kind: "table" }
+  | { readonly kind: "json" }
+  | { readonly kind: "template"; readonly template: Template };
+
+/** The value of `--format`. Fails with USAGE. */
+export function parseFormat(text: string): Format {
+  if (text === "table" || text === "json") return { kind: text };
+  if (!text.includes("{{") || text.startsWith("table ")) {
+    throw usageError(`--format: expected table, json or a template such as '{{.ID}}', found "${text}"`);
+  }
+  return { kind: "template", template: parseTemplate(text) };
+}
+
+/** Text that ends in a line end, or nothing. A template gives a line for each row of an array, or one for an object. */
+export function formatResult(format: Format, result: unknown, table: () => string): string {
+  if (format.kind === "table") return table();
+  if (format.kind === "json") return `${toIndentedJSON(result)}\n`;
+  const rows = Array.isArray(result) ? result : [result];
+  return rows.map((row) => `${renderTemplate(format.template, row)}\n`).join("");
+}

@@ -1,0 +1,51 @@
+import type { Command } from "commander";
+import type { Engine } from "../engine/engine.ts";
+import type { Context } from "./context.ts";
+import { createLog, type Log } from "./log.ts";
+import { throwFailures } from "./operands.ts";
+import { write } from "./output.ts";
+import { formatResult } from "./render/format.ts";
+import { readSettings, type Settings } from "./settings.ts";
+
+/** What a command has while it runs. */
+export interface Session extends Context {
+  readonly engine: Engine;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Writes the result to stdout in the form that `--format` asks for; `table` draws it for people. */
+  readonly print: (result: unknown, table: () => string) => Promise<void>;
+}
+
+/** Opens the engine, and closes it whatever `use` does. */
+export async function withSession(
+  context: Context,
+  command: Command,
+  use: (session: Session) => Promise<void>,
+): Promise<void> {
+  const settings = readSettings(command);
+  const log = createLog(context.stderr, settings.logLevel, settings.format.kind === "json");
+  const engine = await context.openEngine(settings.engine);
+  log.debug(`opened ${engine.root}`);
+  const print = printer(context, settings);
+  const used = await settle(() => use({ ...context, engine, settings, log, print }));
+  const closed = await settle(async () => engine[Symbol.asyncDispose]());
+  throwFailures([...used, ...closed]);
+}
+
+/** The `print` of a session, for a command that needs no engine. */
+export function printer(context: Context, settings: Settings): Session["print"] {
+  return async (result, table) => {
+    const text = formatResult(settings.format, result, table);
+    if (text !== "") await write(context.stdout, text);
+  };
+}
+
+/** What went wrong: nothing or one error. */
+async function settle(action: () => Promise<void>): Promise<unknown[]> {
+  try {
+    await action();
+    return [];
+  } catch (error) {
+    return [error];
+  }
+}

@@ -1,0 +1,78 @@
+import { type Command, Option } from "commander";
+import type { EngineOptions } from "../engine/engine.ts";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
+import { type Format, parseFormat } from "./render/format.ts";
+import { parseSize } from "./render/size.ts";
+import { usageError } from "./usage.ts";
+import { packageVersion } from "./version.ts";
+
+/** What the global options say. */
+export interface Settings {
+  readonly engine: EngineOptions;
+  readonly quiet: boolean;
+  readonly progress: boolean;
+  readonly logLevel: LogLevel;
+  readonly format: Format;
+}
+
+interface GlobalOptions {
+  readonly root?: string;
+  readonly driver?: string;
+  readonly storageOpt?: readonly string[];
+  readonly maxLayerSize?: number | "none";
+  readonly quiet?: boolean;
+  readonly progress: boolean;
+  readonly logLevel?: LogLevel;
+  readonly format?: Format;
+}
+
+const GROUP = "Global options:";
+
+/** Gives a command, or the program itself, the options that may stand before and after the verb. */
+export function addGlobalOptions(command: Command): void {
+  const options = [
+    new Option("--root <dir>", "data root (default: $LAYERFS_ROOT, else /var/lib/layerfs or the user's own)"),
+    new Option("-s, --driver <name>", "storage driver (default: chosen, see `layerfs info`)"),
+    new Option("--storage-opt <key=value>", "option of the storage driver, repeatable").argParser(collectStorageOption),
+    new Option("-q, --quiet", "no progress; in lists only ids or directories"),
+    new Option("--no-progress", "no progress on the terminal"),
+    new Option("--log-level <level>", "which messages go to stderr (default: warn)").choices(LOG_LEVELS),
+    new Option("--format <format>", "table, json or a template such as '{{.Repository}} {{json .}}'").argParser(
+      parseFormat,
+    ),
+  ];
+  for (const option of options) command.addOption(option.helpGroup(GROUP));
+  command.optionsGroup(GROUP).version(`layerfs version ${packageVersion()}`, "-v, --version", "print the version");
+  command.addHelpOption(new Option("-h, --help", "print this help").helpGroup(GROUP));
+}
+
+/** The bound of commands that unpack layers. It is accepted before every verb, and after those alone that know it. */
+export function maxLayerSizeOption(): Option {
+  return new Option("--max-layer-size <size>", "most content of one layer, such as 10GB, 512MiB or none").argParser(
+    (text) => (text === "none" ? text : parseSize(text)),
+  );
+}
+
+/** What was given after the verb wins over what was given before it; storage options add up. */
+export function readSettings(command: Command): Settings {
+  const before = command.parent?.opts<GlobalOptions>();
+  const after = command.opts<GlobalOptions>();
+  const maxLayerSize = after.maxLayerSize ?? before?.maxLayerSize;
+  return {
+    engine: {
+      root: after.root ?? before?.root,
+      driver: after.driver ?? before?.driver,
+      storageOptions: [...(before?.storageOpt ?? []), ...(after.storageOpt ?? [])],
+      maxLayerSize: maxLayerSize === "none" ? null : maxLayerSize,
+    },
+    quiet: after.quiet ?? before?.quiet ?? false,
+    progress: after.progress && before?.progress !== false,
+    logLevel: after.logLevel ?? before?.logLevel ?? "warn",
+    format: after.format ?? before?.format ?? { kind: "table" },
+  };
+}
+
+function collectStorageOption(text: string, before: readonly string[] = []): readonly string[] {
+  if (!/^[^=]+=/.test(text)) throw usageError(`--storage-opt: expected KEY=VALUE, found "${text}"`);
+  return [...before, text];
+}

@@ -1,0 +1,58 @@
+import { readdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { readNames } from "../layer/records.ts";
+import { recover } from "../layer/remove.ts";
+import { type MountRecord, staleness } from "../mount/holders.ts";
+import type { Stores } from "./stores.ts";
+
+/** Directories that layerfs makes to mount on, where the user names none. */
+export function ownTargets(stores: Stores): string {
+  return join(stores.layers.layout.own, "mnt");
+}
+
+/**
+ * Cleans up what ended processes and mounts have left, before anything else is done. Read-write layers of mounts that
+ * are gone stay: what was changed in them is the user's. The caller holds the exclusive lock, so no file that is being
+ * written lies under a temporary name.
+ */
+export async function recoverAll(stores: Stores): Promise<void> {
+  for (const holder of stores.holders.list()) {
+    if (holder.rwLayer === undefined && staleness(holder) !== null) await dropHolder(stores, holder);
+  }
+  removeTemporaries(stores.images.content, dirname(stores.images.repositories), stores.layers.layout.leases);
+  removeUnusedTargets(stores);
+  await recover(stores.layers);
+}
+
+/** Forgets a mount that is no more, with what was made for it. */
+export async function dropHolder(stores: Stores, holder: MountRecord): Promise<void> {
+  if (holder.rwLayer !== undefined) await stores.layers.driver.remove(holder.rwLayer);
+  stores.holders.remove(holder.id);
+  if (dirname(holder.target) === ownTargets(stores)) rmdirIfEmpty(holder.target);
+}
+
+function removeTemporaries(...directories: readonly string[]): void {
+  for (const directory of directories) {
+    for (const name of readNames(directory)) {
+      if (/^\..*\.tmp$/.test(name) || name.endsWith(".json.new")) rmSync(join(directory, name), { force: true });
+    }
+  }
+}
+
+function removeUnusedTargets(stores: Stores): void {
+  const used = new Set(stores.holders.list().map(({ target }) => target));
+  for (const name of readNames(ownTargets(stores))) {
+    const target = join(ownTargets(stores), name);
+    if (!used.has(target)) rmdirIfEmpty(target);
+  }
+}
+
+/** A directory with something in it, or mounted on, is left alone. */
+function rmdirIfEmpty(directory: string): void {
+  try {
+    if (readdirSync(directory).length === 0) rmdirSync(directory);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "EBUSY" && code !== "ENOTEMPTY") throw error;
+  }
+}

@@ -1,0 +1,22 @@
+export type { Digest } from "./core/digest.ts";
+export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type {
+  CallOptions,
+  Change,
+  DirectoriesMountRequest,
+  Engine,
+  EngineOptions,
+  Explanation,
+  ImageSummary,
+  LayerSummary,
+  LoadedImage,
+  MountRequest,
+  MountSummary,
+  ProgressEvent,
+  RemovedImage,
+  StoreInfo,
+  TreeNode,
+  UnmountRequest,
+} from "./engine/engine.ts";
+export { openEngine } from "./engine/open-engine.ts";
+export type { Warning } from "./layer/apply/warnings.ts";

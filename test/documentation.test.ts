@@ -1,0 +1,36 @@
+import { existsSync } from "node:fs";
+import { posix } from "node:path";
+import { describe, expect, it } from "vitest";
+import { checkout, projectFiles, readText } from "./support/tree.ts";
+
+const pages = projectFiles().filter((path) => path.endsWith(".md"));
+const readme = readText("README.md");
+
+describe("the documentation", () => {
+  it.each(pages)("has no dead link in %s", (page) => {
+    const links = [...readText(page).matchAll(/\]\((?!https?:|#)([^)#\s]+)/g)].map((match) => match[1] ?? "");
+    const dead = links.filter((link) => !existsSync(posix.join(checkout, posix.dirname(page), link)));
+    expect(dead).toEqual([]);
+  });
+
+  it("lists every page of docs/ in docs/README.md", () => {
+    const index = readText("docs/README.md");
+    const others = pages.filter((page) => page.startsWith("docs/") && page !== "docs/README.md");
+    expect(others).not.toEqual([]);
+    expect(others.filter((page) => !index.includes(`(${posix.relative("docs", page)})`))).toEqual([]);
+  });
+});
+
+describe("the README", () => {
+  const commands = [...readme.matchAll(/```sh\n([\s\S]*?)\n```/g)].map((match) => match[1]);
+
+  it("has two commands: one to try, one to test", () => {
+    expect(commands).toEqual(["npm ci && npm run tour", "npm ci && npm test"]);
+  });
+
+  it("has the command that .ci/run runs, and that alone", () => {
+    const lines = readText(".ci/run").split("\n");
+    const setUp = /^(#.*|set -euo pipefail|cd "\$\(dirname "\$\{BASH_SOURCE\[0\]\}"\)\/\.\.")?$/;
+    expect(lines.filter((line) => !setUp.test(line))).toEqual([commands[1]]);
+  });
+});

@@ -1,0 +1,73 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import type { Engine } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
+import { BASE, EDGE_CASES, type EdgeCase } from "../corpus/edge-layers.ts";
+import { describeTree } from "../support/describe-tree.ts";
+import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
+import { dockerArchive } from "../support/image-builder.ts";
+import { requires } from "../support/requires.ts";
+import { scanStore } from "../support/scan-store.ts";
+import { scratchDirectory } from "../support/scratch.ts";
+
+const WAYS = ["overlay2, mounted", "vfs, mounted", "unpacked"] as const;
+
+describe.each(WAYS)("a layer with an oddity, %s", (way) => {
+  const missing = requires(overlay());
+  const driver = way.startsWith("vfs") ? "vfs" : "overlay2";
+  let place: TestFileSystem;
+  let root: string;
+  let engine: Engine;
+  beforeAll(async () => {
+    if (missing !== null) return;
+    place = makeFileSystem("ext4");
+    root = join(place.directory, "root");
+    engine = await openEngine({ root, driver });
+  });
+  afterAll(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    place?.[Symbol.dispose]();
+  });
+
+  it.each(EDGE_CASES.map((edge) => [edge.name, edge] as const))("%s", async (_name, edge) => {
+    const outcome = await load(engine, edge);
+    if ("refused" in edge.expected) {
+      expect(outcome).toMatch(edge.expected.refused);
+      expect(await engine.images()).toEqual([]);
+    } else {
+      expect(outcome).toBe("loaded");
+      expect(way === "unpacked" ? await unpacked(engine) : await mounted(engine)).toEqual(edge.expected.tree);
+      await engine.removeImage("edge:1");
+    }
+    expect(scanStore(root, driver)).toEqual([]);
+  });
+});
+
+async function load(engine: Engine, edge: EdgeCase): Promise<string> {
+  const file = join(scratchDirectory(), "edge.tar");
+  writeFileSync(file, dockerArchive([{ tags: ["edge:1"], layers: [BASE, ...edge.layers] }]));
+  try {
+    await engine.load({ file });
+    return "loaded";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+async function mounted(engine: Engine): Promise<Record<string, string>> {
+  const target = scratchDirectory();
+  await engine.mount({ image: "edge:1", target });
+  onTestFinished(() => engine.unmount({ target }).catch(() => {}));
+  try {
+    return describeTree(target);
+  } finally {
+    await engine.unmount({ target });
+  }
+}
+
+async function unpacked(engine: Engine): Promise<Record<string, string>> {
+  const directory = scratchDirectory();
+  await engine.unpack("edge:1", directory);
+  return describeTree(directory);
+}

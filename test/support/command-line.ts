@@ -1,0 +1,166 @@
+import { Readable, Writable } from "node:stream";
+import type { Context, OutputStream } from "../../src/cli/context.ts";
+import { run } from "../../src/cli/program.ts";
+import type { Digest } from "../../src/core/digest.ts";
+import { digestOf } from "../../src/core/digest.ts";
+import type { Engine, EngineOptions, Explanation, TreeNode } from "../../src/engine/engine.ts";
+
+/** Milliseconds since 1970 of every run: 2026-01-15. */
+export const NOW: number = Date.parse("2026-01-15T00:00:00Z");
+
+export const IMAGE_ID: Digest = digestOf("image");
+export const OTHER_ID: Digest = digestOf("other image");
+
+export interface Run {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly stdoutBytes: Buffer;
+  /** Calls of the engine in order: the method's name and its arguments. */
+  readonly calls: readonly (readonly [string, ...unknown[]])[];
+  /** The options of each engine that was opened. */
+  readonly opened: readonly EngineOptions[];
+}
+
+export interface RunOptions {
+  /** Methods in place of the fake engine's own. */
+  readonly engine?: Partial<Engine>;
+  readonly openEngine?: Context["openEngine"];
+  readonly stdin?: Context["stdin"];
+  readonly stdout?: OutputStream;
+  /** Names of the streams that are terminals. */
+  readonly terminals?: readonly ("stdin" | "stdout" | "stderr")[];
+  readonly signal?: AbortSignal;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Runs one command line in this process against a fake engine. */
+export async function runCommand(argv: readonly string[], options: RunOptions = {}): Promise<Run> {
+  const terminals = options.terminals ?? [];
+  const stdout = capture(terminals.includes("stdout"));
+  const stderr = capture(terminals.includes("stderr"));
+  const calls: [string, ...unknown[]][] = [];
+  const opened: EngineOptions[] = [];
+  const status = await run(argv, {
+    openEngine: async (engineOptions) => {
+      opened.push(engineOptions);
+      return options.openEngine?.(engineOptions) ?? recording({ ...fakeEngine(), ...options.engine }, calls);
+    },
+    stdin: options.stdin ?? Object.assign(Readable.from([]), { isTTY: terminals.includes("stdin") }),
+    stdout: options.stdout ?? stdout.stream,
+    stderr: stderr.stream,
+    env: options.env ?? {},
+    signal: options.signal ?? new AbortController().signal,
+    now: () => NOW,
+  });
+  const stdoutBytes = stdout.bytes();
+  return { status, stdout: stdoutBytes.toString(), stderr: stderr.bytes().toString(), stdoutBytes, calls, opened };
+}
+
+export function treeNode(node: Partial<Omit<TreeNode, "name">> & { readonly name: string | Buffer }): TreeNode {
+  const name = Buffer.from(node.name);
+  const path = Buffer.concat([Buffer.from("/"), name]);
+  const plain = { mode: 0o644, uid: 0, gid: 0, size: 0, mtime: { seconds: 0, nanoseconds: 0 }, layer: 0 } as const;
+  return { kind: "file", path, linkTarget: null, device: null, ...plain, ...node, name };
+}
+
+export const EXPLANATION: Explanation = {
+  id: IMAGE_ID,
+  names: ["nginx:latest"],
+  created: "2026-01-01T00:00:00Z",
+  platform: "linux/amd64",
+  driver: "overlay2",
+  layers: ["lowest", "topmost"].map((name, index) => ({
+    diffID: digestOf(`diff ${name}`),
+    chainID: digestOf(`chain ${name}`),
+    parent: index === 0 ? null : digestOf("chain lowest"),
+    cacheID: name,
+    size: 1_240_000,
+    directory: `/root/overlay2/${name}/diff`,
+    createdBy: `/bin/sh -c #(nop)  COPY ${name} / # buildkit`,
+    sharedWith: index === 0 ? ["redis:7"] : [],
+  })),
+  mountCommand: "mount -t overlay overlay -o lowerdir=a:b /mnt",
+};
+
+/** An engine that answers every call with something plausible. */
+function fakeEngine(): Engine {
+  const bytes = async function* (): AsyncGenerator<Buffer> {
+    yield Buffer.from("con");
+    yield Buffer.from("tent\n");
+  };
+  return {
+    root: "/root",
+    load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    images: async () => [
+      {
+        id: IMAGE_ID,
+        repository: "nginx",
+        tag: "latest",
+        digest: null,
+        created: "2026-01-01T00:00:00Z",
+        size: 141_499_000,
+      },
+      { id: OTHER_ID, repository: null, tag: null, digest: null, created: null, size: 999 },
+    ],
+    explain: async () => EXPLANATION,
+    removeImage: async (image) => ({
+      steps: [
+        { kind: "untagged", name: image },
+        { kind: "deleted", name: IMAGE_ID },
+      ],
+    }),
+    mount: async ({ target }) => target ?? "/root/mounts/1",
+    mountDirectories: async () => {},
+    unmount: async () => {},
+    mounts: async () => [
+      { target: "/mnt", image: { id: IMAGE_ID, name: "nginx:latest" }, readWrite: true, mounted: true },
+      { target: "/union", image: null, readWrite: false, mounted: false },
+    ],
+    unpack: async () => ({ warnings: [] }),
+    list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    readFile: async () => bytes(),
+    info: async () => ({
+      root: "/root",
+      driver: "overlay2",
+      choice: ["it works on this file system"],
+      status: [["Backing Filesystem", "extfs"]],
+      images: 2,
+      layers: 3,
+      mounts: 1,
+      layersSize: 141_499_000,
+      readOnly: false,
+    }),
+    apply: async () => ({ diffID: digestOf("layer"), size: 1, warnings: [] }),
+    changes: async () => [
+      { kind: "C", path: Buffer.from("/etc") },
+      { kind: "A", path: Buffer.from("/etc/a\nb\xff", "latin1") },
+    ],
+    diffTar: () => bytes(),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+function recording(engine: Engine, calls: [string, ...unknown[]][]): Engine {
+  return new Proxy(engine, {
+    get(target, key, receiver) {
+      const member = Reflect.get(target, key, receiver);
+      if (typeof member !== "function") return member;
+      return (...parameters: unknown[]) => {
+        calls.push([key === Symbol.asyncDispose ? "close" : String(key), ...parameters]);
+        return member.apply(target, parameters);
+      };
+    },
+  });
+}
+
+function capture(isTTY: boolean): { readonly stream: OutputStream; readonly bytes: () => Buffer } {
+  const chunks: Buffer[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk);
+      done();
+    },
+  });
+  return { stream: Object.assign(stream, { isTTY }), bytes: () => Buffer.concat(chunks) };
+}
