@@ -13,7 +13,17 @@ import {
 } from "../../sys/at.ts";
 import { EEXIST, EOPNOTSUPP, EPERM, systemError } from "../../sys/errno.ts";
 import { close, ftruncate, pwrite } from "../../sys/file.ts";
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../sys/flags.ts";
+import {
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  O_TMPFILE,
+  O_WRONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+} from "../../sys/flags.ts";
 import { tryStatat } from "../../sys/stat.ts";
 import { listXattrs, removeXattr, trySetXattr, trySetXattrOf } from "../../sys/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
@@ -76,7 +86,7 @@ export class NodeWriter {
 
   /** A file without a name, for `linkReserved`. The caller closes it, also after a failure. */
   createUnnamed(at: OpenDirectory, entry: TarEntry): number {
-    const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_WRONLY, 0o600);
+    const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_RDWR, 0o600);
     if (fd < 0) throw systemError(fd, "create an unnamed file for", entry.name);
     this.#file = { fd, entry, inheritsGroup: at.setgid, unnamed: true, written: 0 };
     return fd;
