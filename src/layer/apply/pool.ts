@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { throwIfCancelled } from "../../core/cancellation.ts";
 import { LayerfsError, reviveError } from "../../core/errors.ts";
 import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
 
@@ -64,7 +65,7 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
       const thread = await takeThread();
       const id = nextId++;
       try {
-        callbacks.signal?.throwIfAborted();
+        throwIfCancelled(callbacks.signal);
         return await runJob(thread, id, job, callbacks);
       } finally {
         freeThread(thread);
