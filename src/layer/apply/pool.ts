@@ -64,7 +64,7 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
       const thread = await takeThread();
       const id = nextId++;
       try {
-        callbacks.signal?.throwIfAborted();
+        if (callbacks.signal?.aborted) throw new LayerfsError("CANCELLED", "the layer was not begun: cancelled");
         return await runJob(thread, id, job, callbacks);
       } finally {
         freeThread(thread);
@@ -79,7 +79,9 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress);
+  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
+    callbacks.signal?.removeEventListener("abort", cancel);
+  });
   if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
   if (answer.type === "finished") return { kind: "finished", result: answer.result };
   return {
