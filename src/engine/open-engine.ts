@@ -10,6 +10,8 @@ import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
 import { openDockerArchive } from "../source/docker-archive.ts";
+import type { Lock } from "../sys/lock.ts";
+import { keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { storeInfo } from "./info.ts";
@@ -31,7 +33,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = dataRoot(options.root);
   const settings = { ...options, root, storageOptions: parseStorageOptions(options.storageOptions ?? []) };
   const pool = applyPool();
-  const writing = once(() => openStores(settings, false));
+  let lock: Lock | null = null;
+  const writing = once(() => {
+    lock ??= keepOutDockerd(root);
+    return openStores(settings, false);
+  });
   const reading = once(() => openStores(settings, true));
   return {
     root,
@@ -60,7 +66,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     },
     changes: async (before, after) => treeChanges(before, after),
     diffTar,
-    [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await pool[Symbol.asyncDispose]();
+      lock?.release();
+    },
   };
 }
 
@@ -95,7 +104,7 @@ async function openStores(settings: Settings, readOnly: boolean): Promise<Stores
     layers,
     images,
     holders,
-    choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.name}: ${other.reason}`)],
+    choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
     maxLayerSize: settings.maxLayerSize ?? null,
     ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
     readOnly,
@@ -124,10 +133,16 @@ function parseStorageOptions(texts: readonly string[]): Map<string, string> {
   );
 }
 
+/** A failure is not kept: the next call tries again. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
-  return () => {
+  return async () => {
     made ??= make();
-    return made;
+    try {
+      return await made;
+    } catch (error) {
+      made = undefined;
+      throw error;
+    }
   };
 }

@@ -75,7 +75,7 @@ export class NodeWriter {
         this.#options.warnings.add("a device node was left out (not permitted)", printable(entry.name));
         return true;
       }
-      throw systemError(made, `create ${entry.kind}`, entry.name);
+      throw refused(made, `create ${entry.kind}`, entry.name);
     }
     this.#own(at.fd, name, entry);
     if (entry.kind !== "symlink") fchmodat(at.fd, name, entry.mode & 0o7777);
@@ -192,7 +192,8 @@ export class NodeWriter {
     try {
       act();
     } catch (error) {
-      if (!(this.#options.ignoreOwners && error instanceof LayerfsError && error.errno === "EPERM")) throw error;
+      if (!(error instanceof LayerfsError && error.errno === "EPERM")) throw error;
+      if (!this.#options.ignoreOwners) throw refused(EPERM, `set the owner ${entry.uid}:${entry.gid} of`, entry.name);
       this.#options.warnings.add(
         "an owner was not set (not permitted)",
         `${printable(entry.name)} ${entry.uid}:${entry.gid}`,
@@ -216,9 +217,19 @@ export class NodeWriter {
         );
         continue;
       }
-      throw systemError(result, `set xattr ${key} of`, entry.name);
+      throw refused(result, `set xattr ${key} of`, entry.name);
     }
   }
+}
+
+/** The error of a call that needs privilege. */
+function refused(errno: number, action: string, object: Buffer): LayerfsError {
+  const error = systemError(errno, action, object);
+  if (error.code !== "PERMISSION") return error;
+  return new LayerfsError(error.code, error.message, {
+    errno: error.errno,
+    hint: "run as root with all capabilities, or leave out what is not permitted: -s vfs --storage-opt vfs.ignore_chown_errors=true",
+  });
 }
 
 type Owned = Pick<TarEntry, "name" | "uid" | "gid" | "mode" | "xattrs"> & { readonly kind?: TarEntry["kind"] };
