@@ -80,7 +80,9 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress);
+  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
+    callbacks.signal?.removeEventListener("abort", cancel);
+  });
   if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
   if (answer.type === "finished") return { kind: "finished", result: answer.result };
   return {
