@@ -52,6 +52,7 @@ describe("changeset", () => {
     ["follows a symlink on the way", [file("l/c")], ["d/", "d/a", "d/b", "d/c", "f", "l@"]],
     ["hides through a symlink", [file("l/.wh.a")], ["d/", "d/b", "f", "l@"]],
     ["replaces a file on the way by a directory", [file("f/x")], ["d/", "d/a", "d/b", "f/", "f/x", "l@"]],
+    ["makes no directories for a whiteout", [file("no/such/.wh.x")], ["d/", "d/a", "d/b", "f", "l@"]],
     ["makes no directory of a file for a whiteout", [file("f/.wh.x")], ["d/", "d/a", "d/b", "f", "l@"]],
     ["keeps a path that leaves the root inside", [file("../../x")], ["d/", "d/a", "d/b", "f", "l@", "x"]],
     ["never shows what aufs reserves", [file(".wh..wh.plnk/1"), file(".wh..wh.aufs")], ["d/", "d/a", "d/b", "f", "l@"]],
