@@ -1,6 +1,6 @@
 import { chainIDs } from "../core/chain-id.ts";
 import { configPlatform } from "../core/config.ts";
-import type { Digest } from "../core/digest.ts";
+import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Image, ImageSource } from "../core/image.ts";
 import { familiarString, withDefaultTag } from "../core/reference.ts";
@@ -30,7 +30,7 @@ export async function loadImages(
 
 /** What is visible of the image afterwards is all of it or nothing. */
 async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options: CallOptions): Promise<LoadedImage> {
-  refuseForeignSystem(image);
+  refuseUnsupported(image);
   const chain = chainIDs(image.config.rootfs.diffIDs);
   const claim = await claimLayers(stores.layers, chain, {
     reason: `load ${image.id}`,
@@ -107,9 +107,14 @@ function reportLayer(event: LayerEvent, { onProgress }: CallOptions): void {
   else onProgress?.({ type: "layer-done", layer: event.diffID, warnings: event.warnings });
 }
 
-/** Docker refuses these too: their layers have another form. */
-function refuseForeignSystem(image: Image): void {
+/** Docker refuses these too: their layers have another form, or no place in its layout. */
+function refuseUnsupported(image: Image): void {
   const { os } = configPlatform(image.config);
-  if (os === "linux") return;
-  throw new LayerfsError("UNSUPPORTED", `image ${image.id} is for ${os}: its layers cannot be unpacked here`);
+  if (os !== "linux") {
+    throw new LayerfsError("UNSUPPORTED", `image ${image.id} is for ${os}: its layers cannot be unpacked here`);
+  }
+  const other = image.config.rootfs.diffIDs.find((diffID) => digestAlgorithm(diffID) !== "sha256");
+  if (other !== undefined) {
+    throw new LayerfsError("UNSUPPORTED", `image ${image.id}: layer ${other} is named by another digest than sha256`);
+  }
 }

@@ -40,6 +40,8 @@ const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 4 };
 interface Thread {
   readonly worker: Worker;
   busy: boolean;
+  /** Why the thread ended on its own account; such a thread answers no more. */
+  fault: Error | null;
   readonly pending: Map<number, { handle(message: FromWorker): void; fail(error: Error): void }>;
 }
 
@@ -55,9 +57,12 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
     return idle;
   };
   const freeThread = (thread: Thread): void => {
+    thread.busy = false;
     const next = waiting.shift();
-    if (next === undefined) thread.busy = false;
-    else next(thread);
+    if (next === undefined) return;
+    const free = thread.fault === null ? thread : startThread(threads);
+    free.busy = true;
+    next(free);
   };
 
   return {
@@ -105,6 +110,7 @@ function ask(
   message: Exclude<ToWorker, { type: "stop" }>,
   onProgress?: (bytes: number) => void,
 ): Promise<FromWorker> {
+  if (thread.fault !== null) return Promise.reject(thread.fault);
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       thread.pending.delete(message.id);
@@ -127,9 +133,11 @@ function ask(
 function startThread(threads: Thread[]): Thread {
   // Descriptors are opened by native calls, of which Node would know only the closing.
   const worker = new Worker(WORKER, { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION });
-  const thread: Thread = { worker, busy: false, pending: new Map() };
+  const thread: Thread = { worker, busy: false, fault: null, pending: new Map() };
   worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
-  worker.on("error", (error) => {
+  worker.on("error", (cause) => {
+    const error = new LayerfsError("SYSTEM", `a thread that unpacks layers ended: ${String(cause)}`, { cause });
+    thread.fault = error;
     threads.splice(threads.indexOf(thread), 1);
     for (const { fail } of [...thread.pending.values()]) fail(error);
   });
