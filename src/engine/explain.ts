@@ -19,19 +19,23 @@ export interface StoredImage {
   readonly layers: readonly LayerRecord[];
 }
 
-/** Fails with NOT_FOUND, AMBIGUOUS, or CORRUPT_STORE where a layer is missing. */
+/**
+ * Fails with NOT_FOUND, AMBIGUOUS, or CORRUPT_STORE where a layer is missing. It needs no lock: without one, layers are
+ * also missing of an image that is just being removed, and then its config is gone too.
+ */
 export function openStoredImage(stores: Stores, text: string): StoredImage {
-  const { id } = resolveImage(stores.images, text);
-  const config = readImageConfig(stores.images, id);
-  if (config === null) throw new LayerfsError("NOT_FOUND", `No such image: ${text}`);
-  const top = chainIDs(config.rootfs.diffIDs).at(-1);
-  const layers = top === undefined ? [] : readChain(stores.layers, top);
-  if (layers === null || layers.length !== config.rootfs.diffIDs.length) {
+  for (let triesLeft = 3; ; triesLeft--) {
+    const { id } = resolveImage(stores.images, text);
+    const config = readImageConfig(stores.images, id);
+    if (config === null) throw new LayerfsError("NOT_FOUND", `No such image: ${text}`);
+    const top = chainIDs(config.rootfs.diffIDs).at(-1);
+    const layers = top === undefined ? [] : readChain(stores.layers, top);
+    if (layers?.length === config.rootfs.diffIDs.length) return { id, config, layers };
+    if (triesLeft > 0) continue;
     throw new LayerfsError("CORRUPT_STORE", `image ${id}: a layer below ${top} is missing from the store`, {
       hint: "remove the image by its id and load it again",
     });
   }
-  return { id, config, layers };
 }
 
 /** The whole way from a name to the directories on disk. */
