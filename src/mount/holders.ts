@@ -30,6 +30,8 @@ export type NewMount = Pick<MountRecord, "target" | "kind" | "subject" | "layers
 
 /** The records in `<root>/layerfs/mounts`, one JSON file a mount. */
 export interface MountHolders {
+  /** A crash may leave a file `.<name>.tmp` in it. */
+  readonly directory: string;
   /**
    * Records a mount in the calling thread's namespace. Called before mounting, so that no mount goes unrecorded, and
    * under the lock that removals take, for until it is mounted the record looks stale.
@@ -44,6 +46,7 @@ export interface MountHolders {
 export function mountHolders(root: string): MountHolders {
   const directory = join(root, "layerfs", "mounts");
   return {
+    directory,
     add: (mount) => add(directory, mount),
     list: () => list(directory),
     remove: (id) => rmSync(recordPath(directory, id), { force: true }),
@@ -78,8 +81,9 @@ function add(directory: string, mount: NewMount): MountRecord {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     // No fsync: a mount does not outlive the machine, and so its record need not.
-    writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${path}.tmp`, path);
+    const temporary = join(directory, `.${record.id}.json.tmp`);
+    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+    renameSync(temporary, path);
   } catch (error) {
     throw fromNodeError(error, "write", path);
   }

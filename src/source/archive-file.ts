@@ -15,8 +15,13 @@ import { walkArchive } from "./archive-walk.ts";
 export type ArchiveInput = string | { readonly stream: AsyncIterable<Uint8Array> };
 
 export interface ArchiveOptions {
-  /** Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. */
+  /**
+   * Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. A crash
+   * may leave an empty file `.spool-<hex>.tmp` there, which anybody may remove at any time.
+   */
   readonly spoolDirectory: string;
+  /** Called before so many bytes are kept there; what it throws ends the reading. */
+  readonly beforeSpooling?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -88,7 +93,7 @@ async function spool(
   source: AsyncIterable<Uint8Array>,
   name: string,
   empty: () => LayerfsError,
-  { spoolDirectory, signal }: ArchiveOptions,
+  { spoolDirectory, beforeSpooling, signal }: ArchiveOptions,
 ): Promise<ArchiveFile> {
   const file = await openNameless(spoolDirectory);
   try {
@@ -96,6 +101,7 @@ async function spool(
     const reader = tarReader(handler);
     for await (const chunk of decompress(requireBytes(cancellable(source, signal), empty))) {
       reader.write(chunk);
+      beforeSpooling?.(chunk.length);
       await writeAll(file, chunk, spoolDirectory);
     }
     reader.end();
@@ -107,11 +113,13 @@ async function spool(
 }
 
 async function openNameless(directory: string): Promise<FileHandle> {
-  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}`);
+  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}.tmp`);
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
     const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path).catch(async (error: unknown) => {
+    await unlink(path).catch(async (error: NodeJS.ErrnoException) => {
+      // It may have been taken for what a crash left, and been removed already.
+      if (error.code === "ENOENT") return;
       await file.close();
       throw error;
     });
