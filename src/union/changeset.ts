@@ -33,8 +33,8 @@ const NONE: Effect = { path: null };
  * Source: OCI image specification, layer.md, "Applying Changesets".
  *
  * Where the specification is silent: a parent that is a symlink is followed inside the root; a parent that is missing,
- * or is no directory, becomes a directory (a whiteout makes missing parents too, but replaces nothing); whiteouts never
- * hide what their own layer holds, wherever they stand.
+ * or is no directory, becomes a directory, but never for a whiteout, which then has nothing to hide; whiteouts never hide
+ * what their own layer holds, wherever they stand.
  */
 export function changeset<D extends Directory>(target: ChangeTarget<D>, options: ChangesetOptions): Changeset {
   const seen = new Set<string>();
@@ -90,7 +90,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   };
 
   const hide = (parent: Components, act: (at: D) => void): Effect => {
-    const at = extendDirectory(target, parent);
+    const at = findDirectory(target, parent);
     if (at !== null) act(at);
     parents.clear();
     return NONE;
@@ -125,13 +125,6 @@ function resolveDirectory<D extends Directory>(
   passed: Set<string>,
 ): D {
   return walk(target, components, (at, name) => target.makeParent(at, name), passed) as D;
-}
-
-/** The same, but what is missing is made only where nothing is in its place; otherwise null. */
-function extendDirectory<D extends Directory>(target: ChangeTarget<D>, components: Components): D | null {
-  const make = (at: D, name: Buffer): D | null =>
-    target.lookup(at, name).kind === "absent" ? target.makeParent(at, name) : null;
-  return walk(target, components, make);
 }
 
 /** The same, but null where a part is missing or is no directory. */

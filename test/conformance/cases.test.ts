@@ -12,10 +12,17 @@ import { throughOverlay } from "../union/targets.ts";
 import { fixtureNames, fixturePath, needsFixtures } from "./fixtures.ts";
 
 /*
- * Layers captured from containerd's own tests of its archive package, with the tree that it makes of them. Nothing
- * differs in what is compared here: kind, mode, owner, content and target of each path, and which paths are one inode.
- * Left out are sizes and link counts of directories, which belong to the file system.
+ * Layers captured from containerd's own tests of its archive package, with the tree that it makes of them. Compared are
+ * kind, mode, owner, content and target of each path, and which paths are one inode; sizes and link counts of
+ * directories are left out, for they belong to the file system.
  */
+
+/** Recorded lines that are not expected here, by case. */
+const DIFFERENCES: ReadonlyMap<string, readonly string[]> = new Map([
+  // containerd makes the directories above a whiteout that has nothing to hide; here such a whiteout does nothing, as
+  // on Docker's vfs, so that every driver shows the same.
+  ["WhiteoutDeadSymlinkParent", ["d 755 0:0 ./dne -> "]],
+]);
 
 needsFixtures();
 const missing = requires(root(), overlay());
@@ -98,8 +105,10 @@ describe.each(WAYS)("containerd's cases in %s", (_, apply) => {
           .replace(/\n$/, "")
           .split("\n")
           .map(withoutDirectorySize);
+        const differences = DIFFERENCES.get(name) ?? [];
+        expect(expected).toEqual(expect.arrayContaining([...differences]));
         const found = await apply(layers, place);
-        expect(found.map(asRecorded).sort()).toEqual(expected.sort());
+        expect(found.map(asRecorded).sort()).toEqual(expected.filter((line) => !differences.includes(line)).sort());
         const contents = read(group, name, "after.sha256").toString().match(/.+/g) ?? [];
         expect(found.filter(({ kind }) => kind === "file").map(asHashed)).toEqual(contents);
       });

@@ -7,6 +7,8 @@ export interface TestImage {
   readonly layers: readonly Buffer[];
   /** What the archive holds in place of a layer, such as a compressed or damaged form. */
   readonly stored?: (layer: Buffer, index: number) => Buffer;
+  /** Its name in the archive. Default: a blob named by the digest of the uncompressed layer. */
+  readonly layerPath?: (index: number) => string;
   /** Fields that go into the config beside `rootfs`. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -43,7 +45,7 @@ export function dockerArchive(images: readonly TestImage[]): Buffer {
   const manifest = images.map((image) => {
     const { id, config } = buildConfig(image);
     const layers = image.layers.map((layer, index) => {
-      const path = `blobs/sha256/${sha256(layer)}`;
+      const path = image.layerPath?.(index) ?? `blobs/sha256/${sha256(layer)}`;
       files.set(path, image.stored?.(layer, index) ?? layer);
       return path;
     });

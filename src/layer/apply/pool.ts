@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { throwIfCancelled } from "../../core/cancellation.ts";
 import { LayerfsError, reviveError } from "../../core/errors.ts";
 import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
 
@@ -64,7 +65,7 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
       const thread = await takeThread();
       const id = nextId++;
       try {
-        callbacks.signal?.throwIfAborted();
+        throwIfCancelled(callbacks.signal);
         return await runJob(thread, id, job, callbacks);
       } finally {
         freeThread(thread);
@@ -79,7 +80,9 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress);
+  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
+    callbacks.signal?.removeEventListener("abort", cancel);
+  });
   if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
   if (answer.type === "finished") return { kind: "finished", result: answer.result };
   return {
