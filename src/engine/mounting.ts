@@ -10,8 +10,8 @@ import { exclusively } from "../layer/store.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import { mountAll, unmount } from "../mount/mounter.ts";
 import type { DirectoriesMountRequest, MountRequest, MountSummary, UnmountRequest } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
 import { dropHolder, hasChanges, ownTargets, recoverAll } from "./recover.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /**

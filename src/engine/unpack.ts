@@ -7,7 +7,7 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
 import type { CallOptions } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /**
