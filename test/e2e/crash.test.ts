@@ -1,3 +1,6 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   duration,
@@ -12,13 +15,16 @@ import {
   victims,
 } from "../support/crash-site.ts";
 import { fileSystem, makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
-import { startLayerfs } from "../support/layerfs-process.ts";
+import { type LayerfsProcess, startLayerfs, startNode } from "../support/layerfs-process.ts";
 import { randomOf } from "../support/random.ts";
 import { requires } from "../support/requires.ts";
 import { sampleImages } from "../support/sample-images.ts";
+import type { Part, Performance } from "../support/store-actor.ts";
+import { checkout } from "../support/tree.ts";
 
 /** `npm run test:crash` asks for 200; CONTRIBUTING.md tells of these. */
 const kills = Number(process.env.LAYERFS_KILLS ?? 14);
+const seconds = Number(process.env.LAYERFS_SECONDS ?? 5) / 2;
 const seed = process.env.LAYERFS_SEED ?? String(Date.now());
 
 describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s", (driver) => {
@@ -59,6 +65,72 @@ describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s"
     report(driver, reached);
   });
 });
+
+describe.each(["overlay2", "vfs"] as const)("a store with eight users at once, one of them mortal, %s", (driver) => {
+  const missing = requires(overlay(), fileSystem("ext4"));
+  let place: TestFileSystem;
+  beforeAll(() => {
+    if (missing === null) place = makeFileSystem("ext4");
+  });
+  afterAll(() => place?.[Symbol.dispose]());
+
+  it(`serves all of them for ${seconds} seconds and is whole afterwards`, {
+    timeout: 60_000 + seconds * 3000,
+  }, async () => {
+    const site = makeSite(place.directory, driver, sampleImages(1));
+    const users = Array.from({ length: 7 }, (_, number) => act(site, place.directory, number));
+    const [killed, ...performances] = await Promise.all([actAndDie(site, place.directory, 7), ...users]);
+    expect(performances.flatMap(({ faults }) => faults)).toEqual([]);
+    await expectWhole(site);
+    for (const image of site.images) await expectLoadsAgain(site, image);
+    reportCounts(driver, performances, killed);
+  });
+});
+
+/** Runs one of the users in a process of its own. */
+async function act(site: Site, directory: string, number: number): Promise<Performance> {
+  const { status, stdout, stderr } = await startActor(site, directory, number, seconds).ended;
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Kills one of the users again and again; the next one has its place. Returns how often. */
+async function actAndDie(site: Site, directory: string, number: number): Promise<number> {
+  const random = randomOf(`${seed} ${number}`);
+  const end = Date.now() + seconds * 1000;
+  for (let deaths = 0; ; deaths++) {
+    const left = (end - Date.now()) / 1000;
+    if (left <= 0) return deaths;
+    const { process, ended } = startActor(site, directory, number, left);
+    await sleep(Math.min(left * 1000, 500 + random.fraction() * 2000));
+    process.kill("SIGKILL");
+    await ended;
+  }
+}
+
+function startActor(site: Site, directory: string, number: number, duration: number): LayerfsProcess {
+  const target = join(directory, `target-${number}`);
+  mkdirSync(target, { recursive: true });
+  const archives = site.images.map((image) => ({ ...image, image: undefined, file: site.archive(image) }));
+  const { root, driver } = site;
+  const part: Part = { root, driver, seed: `${seed} ${number} ${duration}`, seconds: duration, target, archives };
+  const file = join(directory, `part-${number}.json`);
+  writeFileSync(file, JSON.stringify(part));
+  return startNode([join(checkout, "test/support/store-actor.ts"), file]);
+}
+
+function reportCounts(driver: SiteDriver, performances: readonly Performance[], killed: number): void {
+  const totals = new Map<string, number>();
+  for (const { counts } of performances) {
+    for (const [name, count] of Object.entries(counts)) totals.set(name, (totals.get(name) ?? 0) + count);
+  }
+  const sum = [...totals.values()].reduce((total, count) => total + count, 0);
+  const parts = [...totals].sort().map(([name, count]) => `${name} ${count}`);
+  process.stdout.write(
+    `${driver}: ${sum} operations beside ${killed} kills, LAYERFS_SEED=${seed}: ${parts.join(", ")}\n`,
+  );
+}
 
 async function startupTime(): Promise<number> {
   await startLayerfs(["version"]).ended;
