@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { decompress } from "../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import { cancellable } from "../core/cancellation.ts";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError, printable, withObject } from "../core/errors.ts";
 import { fromNodeError } from "../sys/errno.ts";
 import { tarReader } from "../tar/reader.ts";
 import { type ArchiveIndex, archiveIndexer } from "./archive-index.ts";
@@ -84,8 +84,17 @@ async function indexInPlace(
 ): Promise<ArchiveFile> {
   if (stats.size === 0) throw invalid(name, "it is empty");
   const { handler, index } = archiveIndexer(name);
-  await walkArchive(file, stats.size, handler, signal);
+  await naming(name, walkArchive(file, stats.size, handler, signal));
   return { name, index, file, close: () => file.close() };
+}
+
+/** Lets the failures of `work` name the archive. */
+async function naming(name: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw withObject(error, `archive ${name}`);
+  }
 }
 
 /** Writes the tar to a nameless file while it is read; `empty` makes the error for a source without a byte. */
@@ -108,7 +117,7 @@ async function spool(
     return { name, index, file, close: () => file.close() };
   } catch (error) {
     await file.close();
-    throw error;
+    throw withObject(error, `archive ${name}`);
   }
 }
 
