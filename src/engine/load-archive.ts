@@ -1,10 +1,10 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { spaceGuard } from "../layer/apply/space-guard.ts";
 import { openDockerArchive } from "../source/docker-archive.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions, Engine, LoadedImage } from "./engine.ts";
 import { loadImages } from "./load.ts";
 import type { Stores } from "./stores.ts";
@@ -17,7 +17,7 @@ export async function loadArchive(
   options: CallOptions,
 ): Promise<LoadedImage[]> {
   const spoolDirectory = join(stores.layers.layout.own, "tmp");
-  mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
+  makeDirectories(spoolDirectory, 0o700);
   const fd = openDirectory(spoolDirectory);
   try {
     const space = spaceGuard(fd, { maxLayerSize: null });

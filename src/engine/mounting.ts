@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, rmdirSync, statSync } from "node:fs";
+import { rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
@@ -9,6 +9,7 @@ import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import { mountAll, unmount } from "../mount/mounter.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { DirectoriesMountRequest, MountRequest, MountSummary, UnmountRequest } from "./engine.ts";
 import { dropHolder, hasChanges, ownTargets, recoverAll } from "./recover.ts";
 import { openStoredImage, type StoredImage } from "./stored-image.ts";
@@ -145,7 +146,7 @@ function findHolder(stores: Stores, text: string): MountRecord | null {
 
 function makeOwnTarget(stores: Stores): string {
   const target = join(ownTargets(stores), randomBytes(6).toString("hex"));
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  makeDirectories(target, 0o700);
   return target;
 }
 

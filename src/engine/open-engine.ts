@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains, prepareImageDb } from "../image/image-db.ts";
@@ -10,6 +10,7 @@ import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
@@ -83,7 +84,7 @@ interface Settings extends Omit<EngineOptions, "storageOptions"> {
 
 async function openStores(settings: Settings, readOnly: boolean): Promise<Stores> {
   const { root, storageOptions } = settings;
-  if (!readOnly) mkdirSync(root, { recursive: true, mode: 0o710 });
+  if (!readOnly) makeDirectories(root, 0o710);
   const { driver, reason, rejected } = await chooseDriver({
     root,
     name: settings.driver,

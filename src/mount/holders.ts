@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isLayerfsError } from "../core/errors.ts";
 import { fromNodeError } from "../sys/errno.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { readMountInfo } from "../sys/mountinfo.ts";
 import { bootID, mountNamespace } from "../sys/namespace.ts";
 import { allProcesses, unlessHidden } from "./users.ts";
@@ -79,7 +80,7 @@ function add(directory: string, mount: NewMount): MountRecord {
   };
   const path = recordPath(directory, record.id);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory, 0o700);
     // No fsync: a mount does not outlive the machine, and so its record need not.
     const temporary = join(directory, `.${record.id}.json.tmp`);
     writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });

@@ -36,10 +36,10 @@ export function spaceGuard(fd: number, limits: SpaceLimits): SpaceGuard {
   const check = (cost: number): void => {
     const { blockSize, blocks, available, inodes, freeInodes } = statfs(fd);
     const reserve = reserveOf(blockSize * blocks);
-    if (available < reserve + cost) throw full(`${available} bytes are free, ${reserve} are kept in reserve`);
+    if (available < reserve + cost) throw full(`${available} bytes are free, of which ${reserve} are kept in reserve`);
     const inodeReserve = Math.min(MAX_INODE_RESERVE, Math.floor(inodes / RESERVE_SHARE));
     if (inodes > 0 && freeInodes <= inodeReserve)
-      throw full(`${freeInodes} inodes are free, ${inodeReserve} are kept in reserve`);
+      throw full(`${freeInodes} inodes are free, of which ${inodeReserve} are kept in reserve`);
     bytesLeft = Math.min(CHECK_AT_MOST, Math.max(CHECK_AT_LEAST, (available - reserve) / CHECK_SHARE));
     nodesLeft = inodes === 0 ? Number.POSITIVE_INFINITY : (freeInodes - inodeReserve) / CHECK_SHARE;
   };
