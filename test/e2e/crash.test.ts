@@ -24,7 +24,7 @@ import { checkout } from "../support/tree.ts";
 
 /** `npm run test:crash` asks for 200; CONTRIBUTING.md tells of these. */
 const kills = Number(process.env.LAYERFS_KILLS ?? 14);
-const seconds = Number(process.env.LAYERFS_SECONDS ?? 5) / 2;
+const seconds = Number(process.env.LAYERFS_SECONDS ?? 4) / 2;
 const seed = process.env.LAYERFS_SEED ?? String(Date.now());
 
 describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s", (driver) => {
