@@ -97,9 +97,9 @@ describe.each(["overlay2", "vfs"] as const)("a disk that is too small, %s", (on)
   it("keeps its reserve, gets its space back, and its store works on", async () => {
     const before = await smallDisk({ size: "64M" }, on);
     const { bsize, blocks } = statfsSync(place.directory);
-    const ending = load({ tags: ["big:1"], layers: [filesOf(5, 4096, "low"), filesOf(70, MB)] });
-    expectRefused(
-      ending,
+    const loading = load({ tags: ["big:1"], layers: [filesOf(5, 4096, "low"), filesOf(70, MB)] });
+    await expectRefused(
+      loading,
       "NO_SPACE",
       "layer sha256:",
       "bytes are free",
