@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -53,8 +53,7 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
 
   it("a load that waits for standard input is interrupted too", async () => {
     const { process, ended } = startLayerfs(["--root", root, "-s", driver, "load"], "open");
-    await until(() => existsSync(join(root, "layerfs/tmp")));
-    await sleep(200);
+    await until(() => openFiles(process.pid).some((file) => file.startsWith(join(root, "layerfs/tmp/"))));
     process.kill("SIGINT");
     expect(await ended).toMatchObject({ status: 130, stderr: "layerfs: cancelled\n" });
     expect(scanStore(root, driver)).toEqual([]);
@@ -84,3 +83,16 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
     expect(await start("rmi", "a:1").ended).toMatchObject({ status: 0 });
   });
 });
+
+/** The spool file has no name, but the process has it open. */
+function openFiles(pid: number | undefined): string[] {
+  const directory = `/proc/${pid}/fd`;
+  return readdirSync(directory).flatMap((fd) => {
+    try {
+      return readlinkSync(`${directory}/${fd}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return [];
+    }
+  });
+}
