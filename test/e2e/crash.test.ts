@@ -57,6 +57,8 @@ describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s"
       durations.set(victim.name, wasAlive ? whole : milliseconds);
       const what = `${victim.name}, ${Math.round(moment)} of ${Math.round(whole)} ms: ${progressOf(site)}`;
       if (wasAlive) reached.push(what);
+      // Cleaning up can be interrupted as well.
+      if (random.fraction() < 0.3) await kill(site, random.pick(choices), moment);
       try {
         await expectWhole(site);
         await expectLoadsAgain(site, random.pick(site.images));
