@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -53,8 +53,7 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
 
   it("a load that waits for standard input is interrupted too", async () => {
     const { process, ended } = startLayerfs(["--root", root, "-s", driver, "load"], "open");
-    await until(() => existsSync(join(root, "layerfs/tmp")));
-    await sleep(200);
+    await until(() => hasOpen(process.pid ?? 0, join(root, "layerfs/tmp/.spool-")));
     process.kill("SIGINT");
     expect(await ended).toMatchObject({ status: 130, stderr: "layerfs: cancelled\n" });
     expect(scanStore(root, driver)).toEqual([]);
@@ -84,3 +83,19 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
     expect(await start("rmi", "a:1").ended).toMatchObject({ status: 0 });
   });
 });
+
+/** Whether the process has a file open whose path, then or now, begins so. */
+function hasOpen(pid: number, path: string): boolean {
+  const descriptors = readdirSync(`/proc/${pid}/fd`);
+  return descriptors.some((fd) => readLinkOf(`/proc/${pid}/fd/${fd}`).startsWith(path));
+}
+
+/** Descriptors are closed while they are looked at. */
+function readLinkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}
