@@ -93,9 +93,9 @@ async function expectAsBefore(before: { blocks: number; inodes: number }): Promi
   expect(scanStore(rootOf(), driver)).toEqual([]);
 }
 
-describe.each(["overlay2", "vfs"] as const)("a disk that is too small, %s", (on) => {
+describe("a disk that is too small", () => {
   it("keeps its reserve, gets its space back, and its store works on", async () => {
-    const before = await smallDisk({ size: "64M" }, on);
+    const before = await smallDisk({ size: "64M" }, "overlay2");
     const { bsize, blocks } = statfsSync(place.directory);
     const loading = load({ tags: ["big:1"], layers: [filesOf(5, 4096, "low"), filesOf(70, MB)] });
     await expectRefused(
@@ -110,15 +110,15 @@ describe.each(["overlay2", "vfs"] as const)("a disk that is too small, %s", (on)
   });
 
   it("is not filled by a layer of one file either", async () => {
-    const before = await smallDisk({ size: "64M" }, on);
+    const before = await smallDisk({ size: "64M" }, "overlay2");
     await expectRefused(load({ tags: ["big:1"], layers: [filesOf(1, 80 * MB)] }), "NO_SPACE", "in reserve");
     await expectAsBefore(before);
   });
 
   it("is not filled by an archive that must be kept while it is read", async () => {
-    const before = await smallDisk({ size: "64M" }, on);
+    const before = await smallDisk({ size: "64M" }, "overlay2");
     await expectRefused(
-      load({ tags: ["big:1"], layers: [filesOf(20, 4 * MB)] }, { gzip: true }),
+      load({ tags: ["big:1"], layers: [layerTar([{ name: "zeros", data: Buffer.alloc(80 * MB) }])] }, { gzip: true }),
       "NO_SPACE",
       "archive",
     );
@@ -126,13 +126,13 @@ describe.each(["overlay2", "vfs"] as const)("a disk that is too small, %s", (on)
   });
 
   it("keeps some inodes in reserve", async () => {
-    const before = await smallDisk({ size: "64M", options: ["-N", "512"] }, on);
+    const before = await smallDisk({ size: "64M", options: ["-N", "512"] }, "overlay2");
     await expectRefused(load({ tags: ["big:1"], layers: [filesOf(600, 10)] }), "NO_SPACE", "inodes are free");
     await expectAsBefore(before);
   });
 
   it("gives an error where other programs fill it to the last inode", async () => {
-    await smallDisk({ size: "64M", options: ["-N", "512"] }, on);
+    await smallDisk({ size: "64M", options: ["-N", "512"] }, "overlay2");
     const filler = join(place.directory, "filler");
     mkdirSync(filler);
     for (let left = free().inodes - 3; left > 0; left--) writeFileSync(join(filler, String(left)), "");
@@ -146,7 +146,7 @@ describe.each(["overlay2", "vfs"] as const)("a disk that is too small, %s", (on)
   });
 
   it("stops a layer at --max-layer-size", async () => {
-    const before = await smallDisk({ size: "64M" }, on);
+    const before = await smallDisk({ size: "64M" }, "overlay2");
     const image = { tags: ["big:1"], layers: [filesOf(3, 100_000)] };
     await expectRefused(
       load(image, { maxLayerSize: 250_000 }),

@@ -53,7 +53,7 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
 
   it("a load that waits for standard input is interrupted too", async () => {
     const { process, ended } = startLayerfs(["--root", root, "-s", driver, "load"], "open");
-    await until(() => openFiles(process.pid).some((file) => file.startsWith(join(root, "layerfs/tmp/"))));
+    await until(() => hasOpen(process.pid ?? 0, join(root, "layerfs/tmp/.spool-")));
     process.kill("SIGINT");
     expect(await ended).toMatchObject({ status: 130, stderr: "layerfs: cancelled\n" });
     expect(scanStore(root, driver)).toEqual([]);
@@ -84,15 +84,18 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
   });
 });
 
-/** The spool file has no name, but the process has it open. */
-function openFiles(pid: number | undefined): string[] {
-  const directory = `/proc/${pid}/fd`;
-  return readdirSync(directory).flatMap((fd) => {
-    try {
-      return readlinkSync(`${directory}/${fd}`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      return [];
-    }
-  });
+/** Whether the process has a file open whose path, then or now, begins so. */
+function hasOpen(pid: number, path: string): boolean {
+  const descriptors = readdirSync(`/proc/${pid}/fd`);
+  return descriptors.some((fd) => readLinkOf(`/proc/${pid}/fd/${fd}`).startsWith(path));
+}
+
+/** Descriptors are closed while they are looked at. */
+function readLinkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
 }
