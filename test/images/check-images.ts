@@ -10,6 +10,7 @@ import { basename, join } from "node:path";
 import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { program } from "../support/machine.ts";
+import { compressedForms } from "./compressed.ts";
 import { type ExpectedImage, expectedImage } from "./oracles.ts";
 import { measureRun } from "./peak-memory.ts";
 
@@ -29,11 +30,12 @@ const LAYERFS = join(import.meta.dirname, "../../bin/layerfs");
 /** Most memory that loading an image may take, whatever its size. */
 const MEMORY_LIMIT_KIB = 200 * 1024;
 const MEASURED = "large";
+const COMPRESSED = "busybox";
 const SHOWN_DIFFERENCES = 20;
 
 const [directory = process.env.LAYERFS_IMAGES, ...only] = process.argv.slice(2);
 if (directory === undefined) fail("name the directory of images: npm run test:images -- DIR [NAME...]");
-const missing = overlay() ?? fileSystem("ext4") ?? program("umoci");
+const missing = overlay() ?? fileSystem("ext4") ?? program("umoci") ?? program("zstd");
 if (missing !== null) fail(missing);
 if (process.env.LAYERFS_OWN_NAMESPACE === undefined) restartInOwnNamespace();
 const bad = await checkAll(directory, only);
@@ -52,6 +54,7 @@ async function checkAll(images: string, names: readonly string[]): Promise<numbe
       for (const result of checkArchive(images, archive, driver)) failed += report(result);
     }
   }
+  if (archives.includes(COMPRESSED)) failed += checkCompressed(images);
   if (archives.includes(MEASURED)) failed += await checkMemory(images);
   process.stdout.write(failed === 0 ? "\nAll images are as expected.\n" : `\n${failed} checks failed.\n`);
   return failed;
@@ -110,6 +113,28 @@ function mountedTree(store: readonly string[], id: string, target: string): Tree
 /** A list need not tell what the root is. */
 function withoutUnlisted(expected: ExpectedImage, rows: readonly TreeRow[]): readonly TreeRow[] {
   return expected.rows.some(({ path }) => path === "") ? rows : rows.filter(({ path }) => path !== "");
+}
+
+/** However an archive and its layers are compressed, the image is the same. */
+function checkCompressed(images: string): number {
+  using place = makeFileSystem("ext4", "1G");
+  const expected = expectedImage(images, COMPRESSED, place.directory);
+  const forms = compressedForms(join(images, "docker", `${COMPRESSED}.tar`), place.directory);
+  return forms.reduce((failed, { name, archive }, index) => {
+    const store = ["--root", join(place.directory, `store-${index}`), "--driver", "overlay2", "--format", "json"];
+    const started = performance.now();
+    const [loaded]: { id: string }[] = JSON.parse(layerfs([...store, "load", "-i", archive]));
+    const seconds = (performance.now() - started) / 1000;
+    const id = loaded?.id ?? "";
+    const differences = [
+      ...compareIDs(expected, id, layerfs([...store, "explain", id])),
+      ...compareTrees(expected.rows, mountedTree(store, id, join(place.directory, `mnt-${index}`))),
+    ];
+    const nodes = expected.rows.length;
+    return (
+      failed + report({ archive: COMPRESSED, image: COMPRESSED, way: name, nodes, untold: 0, seconds, differences })
+    );
+  }, 0);
 }
 
 /** With the compile cache empty, then filled by that run. */
