@@ -42,11 +42,12 @@ const bad = await checkAll(directory, only);
 process.exitCode = bad === 0 ? 0 : 1;
 
 async function checkAll(images: string, names: readonly string[]): Promise<number> {
-  const archives = readdirSync(join(images, "docker"))
+  const present = readdirSync(join(images, "docker"))
     .filter((name) => name.endsWith(".tar"))
-    .map((name) => basename(name, ".tar"))
-    .filter((name) => names.length === 0 || names.includes(name));
-  if (archives.length === 0) fail(`there is no archive of that name in ${join(images, "docker")}`);
+    .map((name) => basename(name, ".tar"));
+  const archives = names.length === 0 ? present : names;
+  const absent = archives.find((name) => !present.includes(name));
+  if (absent !== undefined || archives.length === 0) fail(`${join(images, "docker")} holds no ${absent ?? "archive"}`);
   let failed = 0;
   row("archive", "image", "way", "nodes", "untold times", "load s", "differences");
   for (const archive of archives) {
@@ -68,6 +69,8 @@ function checkArchive(images: string, archive: string, driver: (typeof DRIVERS)[
     layerfs([...store, "load", "-i", join(images, "docker", `${archive}.tar`)]),
   );
   const seconds = (performance.now() - started) / 1000;
+  const other = driver === "vfs" ? "overlay2" : "vfs";
+  if (existsSync(join(place.directory, "store", other))) fail(`--driver ${driver} has made a store of ${other}`);
   return loaded.flatMap(({ id, names }) => {
     const scratch = join(place.directory, id.slice(-8));
     mkdirSync(scratch);
