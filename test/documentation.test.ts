@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
+import { withEdgeTable } from "../scripts/docs/edge-table.ts";
 import { checkout, projectFiles, readText } from "./support/tree.ts";
 
 const pages = projectFiles().filter((path) => path.endsWith(".md"));
@@ -33,4 +34,9 @@ describe("the README", () => {
     const setUp = /^(#.*|set -euo pipefail|cd "\$\(dirname "\$\{BASH_SOURCE\[0\]\}"\)\/\.\.")?$/;
     expect(lines.filter((line) => !setUp.test(line))).toEqual([commands[1]]);
   });
+});
+
+it("has the table of odd layers as the corpus has them (else: npm run docs)", () => {
+  const page = readText("docs/layers.md");
+  expect(withEdgeTable(page)).toBe(page);
 });

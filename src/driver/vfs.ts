@@ -16,11 +16,14 @@ import { checkOptions } from "./storage-options.ts";
 /**
  * Docker's vfs: each layer a whole tree, made as a copy of its parent's. Works everywhere, and costs the size of the
  * tree for each layer, except on btrfs and xfs, where copies share their data.
+ *
+ * `vfs.ignore_chown_errors=true` is for the layer's writer, and for users without root: owners that may not be set are
+ * left as they come.
  */
 export const vfs: DriverEntry = { name: "vfs", open };
 
 async function open(context: DriverContext): Promise<StorageDriver> {
-  checkOptions("vfs", context.options, []);
+  checkOptions("vfs", context.options, ["vfs.ignore_chown_errors"]);
   const home = join(context.root, "vfs");
   const layers = join(home, "dir");
   if (!context.readOnly) {

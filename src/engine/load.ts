@@ -1,10 +1,10 @@
 import { chainIDs } from "../core/chain-id.ts";
 import { configPlatform } from "../core/config.ts";
-import type { Digest } from "../core/digest.ts";
+import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Image, ImageSource } from "../core/image.ts";
 import { familiarString, withDefaultTag } from "../core/reference.ts";
-import { writeImageConfig } from "../image/image-db.ts";
+import { listImageIDs, removeImageConfig, writeImageConfig } from "../image/image-db.ts";
 import { findName, readRepositories, withName, writeRepositories } from "../image/repositories.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { type Claim, claimLayers } from "../layer/claim.ts";
@@ -30,7 +30,7 @@ export async function loadImages(
 
 /** What is visible of the image afterwards is all of it or nothing. */
 async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options: CallOptions): Promise<LoadedImage> {
-  refuseForeignSystem(image);
+  refuseUnsupported(image);
   const chain = chainIDs(image.config.rootfs.diffIDs);
   const claim = await claimLayers(stores.layers, chain, {
     reason: `load ${image.id}`,
@@ -56,7 +56,7 @@ async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options:
 }
 
 function publish(stores: Stores, image: Image, claim: Claim): LoadedImage {
-  writeImageConfig(stores.images, image.config);
+  const isNew = !listImageIDs(stores.images).includes(image.id);
   let repositories = readRepositories(stores.images);
   const renamed: { name: string; from: Digest }[] = [];
   const names = image.names.map(withDefaultTag);
@@ -65,7 +65,13 @@ function publish(stores: Stores, image: Image, claim: Claim): LoadedImage {
     if (before !== null && before !== image.id) renamed.push({ name: familiarString(reference), from: before });
     repositories = withName(repositories, reference, image.id);
   }
-  writeRepositories(stores.images, repositories);
+  writeImageConfig(stores.images, image.config);
+  try {
+    if (names.length > 0) writeRepositories(stores.images, repositories);
+  } catch (error) {
+    if (isNew) removeImageConfig(stores.images, image.id);
+    throw error;
+  }
   claim.lease[Symbol.dispose]();
   return { id: image.id, names: names.map(familiarString), renamed };
 }
@@ -107,9 +113,14 @@ function reportLayer(event: LayerEvent, { onProgress }: CallOptions): void {
   else onProgress?.({ type: "layer-done", layer: event.diffID, warnings: event.warnings });
 }
 
-/** Docker refuses these too: their layers have another form. */
-function refuseForeignSystem(image: Image): void {
+/** Docker refuses these too: their layers have another form, or no place in its layout. */
+function refuseUnsupported(image: Image): void {
   const { os } = configPlatform(image.config);
-  if (os === "linux") return;
-  throw new LayerfsError("UNSUPPORTED", `image ${image.id} is for ${os}: its layers cannot be unpacked here`);
+  if (os !== "linux") {
+    throw new LayerfsError("UNSUPPORTED", `image ${image.id} is for ${os}: its layers cannot be unpacked here`);
+  }
+  const other = image.config.rootfs.diffIDs.find((diffID) => digestAlgorithm(diffID) !== "sha256");
+  if (other !== undefined) {
+    throw new LayerfsError("UNSUPPORTED", `image ${image.id}: layer ${other} is named by another digest than sha256`);
+  }
 }

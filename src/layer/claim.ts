@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { throwIfCancelled } from "../core/cancellation.ts";
 import type { Digest } from "../core/digest.ts";
 import { createLease, type Lease, readLeases } from "./lease.ts";
 import { readLayerRecord } from "./records.ts";
@@ -40,7 +41,8 @@ export async function claimLayers(
       signal,
     );
     if (claim !== null) return claim;
-    await sleep(WAIT_MS, undefined, { signal });
+    throwIfCancelled(signal);
+    await sleep(WAIT_MS);
   }
 }
 

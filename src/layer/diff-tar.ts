@@ -1,3 +1,183 @@
-export function diffTar(_a: string, _b: string): never {
-  throw new Error("later");
+import { LayerfsError, printable } from "../core/errors.ts";
+import { check, readlinkat, tryOpenat } from "../sys/at.ts";
+import { close, pread } from "../sys/file.ts";
+import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../sys/flags.ts";
+import type { Stat } from "../sys/stat.ts";
+import type { EntryKind } from "../tar/entry.ts";
+import { END_OF_ARCHIVE, encodeHeader, type HeaderFields, padding } from "../tar/writer.ts";
+import { isInside } from "./changes.ts";
+import { type Comparison, compareTrees } from "./compare-trees.ts";
+import { layerXattrs } from "./layer-xattrs.ts";
+
+const READ_SIZE = 256 * 1024;
+/** Headers are handed on together until they reach this size. */
+const CHUNK_SIZE = 64 * 1024;
+
+/**
+ * The layer that turns the tree `before` into `after`, as a tar; what is a change is told at `compareTrees`. Equal trees
+ * give equal bytes.
+ *
+ * Entries come in the order of the walk, with the directories above each change before it. A removed name is one
+ * whiteout; there are no opaque markers, since a whiteout for each name says the same and every reader obeys it. A change
+ * of type needs no whiteout. Sockets are left out. The names of one inode stay linked, unchanged ones among them: the
+ * first carries the data. The root has an entry only where its mode, owner or attributes changed.
+ *
+ * Fails with INVALID_LAYER for what no layer can hold: a name that begins with `.wh.`, or overlayfs's own whiteout. Fails
+ * with CONFLICT where a file becomes shorter while it is read.
+ */
+export async function* diffTar(before: string, after: string): AsyncGenerator<Buffer> {
+  const linked = inodesWithChanges(before, after);
+  const firstNames = new Map<string, Buffer>();
+  const chunk = new Chunk();
+  const above: PendingDirectory[] = [];
+  for (const node of compareTrees(before, after, { withoutSockets: true })) {
+    while (above.length > 0 && !isBelow(node.path, above.at(-1)!.fields.name)) above.pop();
+    const inode = inodeOf(node);
+    const isTold = node.kind !== "same" || (inode !== null && linked.has(inode));
+    if (isTold) {
+      for (const directory of above) {
+        if (!directory.told && directory.fields.name.length > 0) chunk.add(headerOf(directory.fields));
+        directory.told = true;
+      }
+      yield* entryOf(node, inode === null ? undefined : firstNames.get(inode), chunk);
+      if (inode !== null && !firstNames.has(inode)) firstNames.set(inode, node.path);
+    }
+    if (node.kind !== "removed" && node.stat.kind === "directory") above.push({ fields: fieldsOf(node), told: isTold });
+    if (chunk.size >= CHUNK_SIZE) yield chunk.take();
+  }
+  chunk.add(END_OF_ARCHIVE);
+  yield chunk.take();
+}
+
+interface PendingDirectory {
+  readonly fields: HeaderFields;
+  told: boolean;
+}
+
+const EPOCH = { seconds: 0, nanoseconds: 0 };
+const WHITEOUT = Buffer.from(".wh.");
+const SLASH = 0x2f;
+
+/** Small pieces collected to one. */
+class Chunk {
+  size = 0;
+  #parts: Buffer[] = [];
+
+  add(bytes: Buffer): void {
+    this.#parts.push(bytes);
+    this.size += bytes.length;
+  }
+
+  take(): Buffer {
+    const bytes = Buffer.concat(this.#parts);
+    this.#parts = [];
+    this.size = 0;
+    return bytes;
+  }
+}
+
+/** Inodes that have several names, one of which at least is new or changed. */
+function inodesWithChanges(before: string, after: string): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const node of compareTrees(before, after, { withoutSockets: true })) {
+    const inode = node.kind === "same" ? null : inodeOf(node);
+    if (inode !== null) found.add(inode);
+  }
+  return found;
+}
+
+function inodeOf({ kind, stat }: Comparison): string | null {
+  if (kind === "removed" || stat.kind === "directory" || stat.nlink === 1) return null;
+  return `${stat.dev}/${stat.ino}`;
+}
+
+async function* entryOf(node: Comparison, linkTo: Buffer | undefined, chunk: Chunk): AsyncGenerator<Buffer> {
+  if (node.kind === "removed") {
+    chunk.add(encodeHeader(whiteoutOf(node)));
+  } else if (linkTo !== undefined) {
+    chunk.add(headerOf({ ...fieldsOf(node), kind: "hardlink", linkname: linkTo, size: 0 }));
+  } else {
+    chunk.add(headerOf(fieldsOf(node)));
+    if (node.stat.kind === "file" && node.stat.size > 0) yield* contentOf(node, chunk);
+  }
+}
+
+/** Encodes a node's header, unless its name would mean something else in a layer. */
+function headerOf(fields: HeaderFields): Buffer {
+  if (isWhiteoutName(fields.name.subarray(fields.name.lastIndexOf(SLASH) + 1))) {
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `/${printable(fields.name)}: a name that begins with .wh. cannot be in a layer, it would be a whiteout`,
+      { hint: "rename it, or leave it out of the tree" },
+    );
+  }
+  if (fields.kind === "char" && fields.devmajor === 0 && fields.devminor === 0) {
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `/${printable(fields.name)}: a character device 0/0 cannot be in a layer, it is the whiteout of overlayfs`,
+      { hint: "compare the mounted tree, not the directories it is made of" },
+    );
+  }
+  return encodeHeader(fields.name.length === 0 ? { ...fields, name: Buffer.from("./") } : fields);
+}
+
+function fieldsOf({ path, stat, directory, name }: Comparison): HeaderFields {
+  const { uid, gid, mode, mtime, rdevMajor, rdevMinor } = stat;
+  return {
+    kind: stat.kind as EntryKind,
+    name: path,
+    linkname: stat.kind === "symlink" ? readlinkat(directory, name) : Buffer.alloc(0),
+    mode,
+    uid,
+    gid,
+    mtime,
+    size: stat.kind === "file" ? stat.size : 0,
+    devmajor: rdevMajor,
+    devminor: rdevMinor,
+    xattrs: layerXattrs(directory, name),
+  };
+}
+
+function whiteoutOf({ path, name }: Comparison): HeaderFields {
+  if (isWhiteoutName(name)) {
+    throw new LayerfsError(
+      "INVALID_LAYER",
+      `/${printable(path)}: the removal of a name that begins with .wh. cannot be in a layer`,
+      { hint: "leave it in the tree" },
+    );
+  }
+  const directory = path.subarray(0, path.length - name.length);
+  const whiteout = Buffer.concat([directory, WHITEOUT, name]);
+  return { kind: "file", name: whiteout, mode: 0, uid: 0, gid: 0, mtime: EPOCH };
+}
+
+function isWhiteoutName(name: Buffer): boolean {
+  return name.subarray(0, WHITEOUT.length).equals(WHITEOUT);
+}
+
+function isBelow(path: Buffer, directory: Buffer): boolean {
+  return directory.length === 0 ? path.length > 0 : isInside(path, directory);
+}
+
+/** A file's bytes and the zeros after them; the last piece stays in `chunk`. */
+async function* contentOf({ path, stat, directory, name }: Comparison, chunk: Chunk): AsyncGenerator<Buffer> {
+  const fd = check(tryOpenat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), "open", path);
+  try {
+    for (let done = 0; done < stat.size; ) {
+      if (chunk.size >= CHUNK_SIZE) yield chunk.take();
+      const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, stat.size - done));
+      if (pread(fd, buffer, done) < buffer.length) throw shrunk(path, stat);
+      done += buffer.length;
+      chunk.add(buffer);
+    }
+  } finally {
+    close(fd);
+  }
+  chunk.add(padding(stat.size));
+}
+
+function shrunk(path: Buffer, stat: Stat): LayerfsError {
+  return new LayerfsError("CONFLICT", `/${printable(path)}: it had ${stat.size} bytes and has become shorter`, {
+    hint: "another program changes the tree; try again when it has ended",
+  });
 }

@@ -49,7 +49,7 @@ interface Level {
 }
 
 function* contentRemoval(dirfd: number, name: Buffer): Steps {
-  using cursor = new TreeCursor(dirfd, name);
+  using cursor = new TreeCursor(dirfd, name, { unlock: true });
   const levels: Level[] = [{ name: null, rest: readDirectory(cursor.fd) }];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     yield;

@@ -14,9 +14,14 @@ import { fstat } from "./stat.ts";
 export class TreeCursor implements Disposable {
   #fd: number;
   readonly #above: string[] = [];
+  readonly #unlock: boolean;
 
-  /** Fails with CONFLICT if `name` is a mount point, otherwise as `systemError`. */
-  constructor(dirfd: number, name: Buffer) {
+  /**
+   * `unlock`: an unprivileged owner's directories are opened to him where their mode keeps him out, which is only right
+   * where they are about to be removed. Fails with CONFLICT if `name` is a mount point, otherwise as `systemError`.
+   */
+  constructor(dirfd: number, name: Buffer, options: { readonly unlock?: boolean } = {}) {
+    this.#unlock = options.unlock ?? false;
     this.#fd = check(tryOpenat(dirfd, name, DIRECTORY), "open directory", name);
   }
 
@@ -31,7 +36,7 @@ export class TreeCursor implements Disposable {
   }
 
   enter(name: Buffer): void {
-    const child = openChild(this.#fd, name);
+    const child = openChild(this.#fd, name, this.#unlock);
     this.#above.push(identity(this.#fd));
     close(this.#fd);
     this.#fd = child;
@@ -57,11 +62,10 @@ export class TreeCursor implements Disposable {
 const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
 const DOT_DOT = Buffer.from("..");
 
-function openChild(dirfd: number, name: Buffer): number {
+function openChild(dirfd: number, name: Buffer, unlock: boolean): number {
   const open = () => tryOpenat2(dirfd, name, DIRECTORY, 0, RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
   let child = open();
-  if (child === -EACCES && process.geteuid?.() !== 0) {
-    // An unprivileged owner may not enter his own directory of mode 0, but may change that.
+  if (child === -EACCES && unlock) {
     fchmodat(dirfd, name, 0o700);
     child = open();
   }

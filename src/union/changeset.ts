@@ -1,6 +1,6 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
-import type { ChangeTarget, Directory } from "./change-target.ts";
+import type { ChangeTarget, Directory, Found } from "./change-target.ts";
 import { type Components, classifyEntry, cleanPath, joinKey, pathKey, printableKey } from "./entry-path.ts";
 
 /** What an entry did: `path` is the real path of the node it made, null where it made none (a whiteout, say). */
@@ -33,7 +33,8 @@ const NONE: Effect = { path: null };
  * Source: OCI image specification, layer.md, "Applying Changesets".
  *
  * Where the specification is silent: a parent that is a symlink is followed inside the root; a parent that is missing,
- * or is no directory, becomes a directory; whiteouts never hide what their own layer holds, wherever they stand.
+ * or is no directory, becomes a directory, but never for a whiteout, which then has nothing to hide; whiteouts never hide
+ * what their own layer holds, wherever they stand.
  */
 export function changeset<D extends Directory>(target: ChangeTarget<D>, options: ChangesetOptions): Changeset {
   const seen = new Set<string>();
@@ -117,7 +118,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   };
 }
 
-/** The directory that `components` lead to, symlinks followed inside the root, what is missing made. */
+/** The directory that `components` lead to; what is missing is made, what is no directory replaced. */
 function resolveDirectory<D extends Directory>(
   target: ChangeTarget<D>,
   components: Components,
@@ -131,6 +132,10 @@ function findDirectory<D extends Directory>(target: ChangeTarget<D>, components:
   return walk(target, components, () => null);
 }
 
+/**
+ * Follows symlinks inside the root. A `..` after a name that is no directory takes that name away again, as in Docker
+ * and containerd; only names that are left at the end are made by `otherwise`.
+ */
 function walk<D extends Directory>(
   target: ChangeTarget<D>,
   components: Components,
@@ -138,16 +143,18 @@ function walk<D extends Directory>(
   passed?: Set<string>,
 ): D | null {
   const stack: D[] = [target.root];
+  const missing: Buffer[] = [];
   const todo = [...components].reverse();
   let symlinks = 0;
   for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+    const at = stack.at(-1) as D;
     if (isDotDot(name)) {
-      const left = stack.length > 1 ? stack.pop() : undefined;
-      if (left !== undefined) passed?.add(left.path);
+      const left = missing.length > 0 ? pathKey([Buffer.from(at.path, "latin1"), ...missing]) : at.path;
+      passed?.add(left.replace(/^\//, ""));
+      if (missing.pop() === undefined && stack.length > 1) stack.pop();
       continue;
     }
-    const at = stack.at(-1) as D;
-    const found = target.lookup(at, name);
+    const found: Found = missing.length > 0 ? { kind: "absent" } : target.lookup(at, name);
     if (found.kind === "symlink") {
       if (++symlinks > MAX_SYMLINKS) {
         throw new LayerfsError(
@@ -156,15 +163,17 @@ function walk<D extends Directory>(
         );
       }
       passed?.add(joinKey(at.path, name));
-      if (found.target[0] === 0x2f) stack.length = 1;
+      if (found.target[0] === 0x2f) for (const left of stack.splice(1)) passed?.add(left.path);
       todo.push(...symlinkParts(found.target).reverse());
-      continue;
+    } else if (found.kind === "directory") {
+      stack.push(target.enter(at, name));
+    } else {
+      missing.push(name);
     }
-    const next = found.kind === "directory" ? target.enter(at, name) : otherwise(at, name);
-    if (next === null) return null;
-    stack.push(next);
   }
-  return stack.at(-1) as D;
+  let at: D | null = stack.at(-1) as D;
+  for (const name of missing) at = at && otherwise(at, name);
+  return at;
 }
 
 /** Like `cleanPath`, but `..` is kept: it is resolved against real directories, not by text. */

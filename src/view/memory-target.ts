@@ -190,6 +190,7 @@ function attributesOf(entry: TarEntry, layer: number): Attributes {
 
 /** Keeps what a layer on disk would have; null for none. */
 function keptXattrs(kind: EntryKind, { xattrs }: TarEntry): ReadonlyMap<string, Buffer> | null {
+  if (xattrs.size === 0) return null;
   const kept = [...xattrs].filter(([key]) => !isOverlayXattr(key) && allowsXattr(kind, key));
   return kept.length === 0 ? null : new Map(kept.map(([key, value]) => [key, Buffer.from(value)]));
 }

@@ -1,3 +1,4 @@
+import { throwIfCancelled } from "../core/cancellation.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { cleanPath, pathKey } from "../union/entry-path.ts";
@@ -35,7 +36,7 @@ export interface MergeOptions {
  * Joins layers, lowest first, into one tree in memory, by the same rules by which they are written to disk
  * (`changeset`). A layer may be any iterable, and none is asked for before the one below it is done.
  *
- * Fails with INVALID_LAYER as `changeset` does, and with the signal's reason once that is aborted.
+ * Fails with INVALID_LAYER as `changeset` does, CANCELLED once the signal is aborted.
  */
 export async function mergeLayers(
   layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
@@ -44,7 +45,7 @@ export async function mergeLayers(
   const target = memoryTarget();
   let index = 0;
   for await (const entries of layers) {
-    options.signal?.throwIfAborted();
+    throwIfCancelled(options.signal);
     await mergeLayer(target.layer(index), entries, index, options);
     index++;
   }

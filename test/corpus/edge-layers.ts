@@ -54,7 +54,7 @@ export const EDGE_CASES: readonly EdgeCase[] = [
   row(
     "sparse-pax",
     "PAX 1.0 sparse file",
-    "right content, holes kept, saved back byte for byte",
+    "right content, holes kept, given back byte for byte",
     ["right content, cannot be saved", "right content", "right content", "right content"],
     [Buffer.concat([paxSparse(), END_OF_ARCHIVE])],
     plus({ s: "directory", "s/pax10": `file ${sparseContent.length} bytes` }),
@@ -133,7 +133,7 @@ export const EDGE_CASES: readonly EdgeCase[] = [
   row(
     "wh-with-data",
     "whiteout with content",
-    "works, and is saved back byte for byte",
+    "works, and is given back byte for byte",
     ["works, cannot be saved", "works", "works", "works"],
     [layerTar([{ name: "d/.wh.f", data: "not empty" }])],
     without("d/f"),
@@ -245,7 +245,7 @@ export const EDGE_CASES: readonly EdgeCase[] = [
   row(
     "dotdot-escape",
     "`../escape`",
-    "`/escape`, and saved back byte for byte",
+    "`/escape`, and given back byte for byte",
     ["`/escape`, cannot be saved", "`/escape`", "`/escape`", "`/escape`"],
     [layerTar([{ name: "../escape", data: "a" }])],
     plus({ escape: 'file "a"' }),
@@ -338,7 +338,7 @@ export const EDGE_CASES: readonly EdgeCase[] = [
   row(
     "dir-with-size",
     "directory entry with a size",
-    "the size says nothing, no data follows; saved back byte for byte",
+    "the size says nothing, no data follows; given back byte for byte",
     ["works, cannot be saved", "works", "works", "works"],
     [Buffer.concat([header({ name: "d/", type: "directory" }, 4096), END_OF_ARCHIVE])],
     plus({}),

@@ -24,7 +24,7 @@ export const packageHomes: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Folders that compute and do no I/O, and the modules of Node that would let them. */
-const pureFolders = new Set(["core", "tar", "union"]);
+const pureFolders = new Set(["core", "tar", "union", "view"]);
 const ioModules = /^node:(fs|net|tls|dgram|http|https|http2|child_process|worker_threads|cluster)(\/|$)/;
 
 /**

@@ -7,6 +7,8 @@ export interface TestImage {
   readonly layers: readonly Buffer[];
   /** What the archive holds in place of a layer, such as a compressed or damaged form. */
   readonly stored?: (layer: Buffer, index: number) => Buffer;
+  /** Its name in the archive. Default: a blob named by the digest of the uncompressed layer. */
+  readonly layerPath?: (index: number) => string;
   /** Fields that go into the config beside `rootfs`. */
   readonly config?: Readonly<Record<string, unknown>>;
 }
@@ -39,11 +41,16 @@ export function buildConfig(image: TestImage): BuiltImage {
 
 /** A `docker save` archive: blobs by digest, then manifest.json; each layer once, whoever shares it. */
 export function dockerArchive(images: readonly TestImage[]): Buffer {
+  return packArchive(archiveFiles(images));
+}
+
+/** The files of such an archive, by path, for tests that damage one. */
+export function archiveFiles(images: readonly TestImage[]): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   const manifest = images.map((image) => {
     const { id, config } = buildConfig(image);
     const layers = image.layers.map((layer, index) => {
-      const path = `blobs/sha256/${sha256(layer)}`;
+      const path = image.layerPath?.(index) ?? `blobs/sha256/${sha256(layer)}`;
       files.set(path, image.stored?.(layer, index) ?? layer);
       return path;
     });
@@ -52,6 +59,10 @@ export function dockerArchive(images: readonly TestImage[]): Buffer {
     return { Config: path, RepoTags: image.tags.length > 0 ? image.tags : null, Layers: layers };
   });
   files.set("manifest.json", Buffer.from(JSON.stringify(manifest)));
+  return files;
+}
+
+export function packArchive(files: ReadonlyMap<string, Buffer>): Buffer {
   const entries = [...files].map(([name, data]): TestEntry => ({ name, data }));
   return Buffer.concat([...entries.map(encodeEntry), END_OF_ARCHIVE]);
 }

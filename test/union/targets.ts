@@ -11,9 +11,9 @@ import { emptyDirectory } from "../../src/sys/remove-tree.ts";
 import type { TarEntry } from "../../src/tar/entry.ts";
 import { changeset } from "../../src/union/changeset.ts";
 import { classifyEntry, cleanPath, pathKey } from "../../src/union/entry-path.ts";
-import { lstat, contentOf as placeOf, walk } from "../../src/view/lookup.ts";
 import { mergeLayers } from "../../src/view/merged-tree.ts";
-import { lines, snapshot, withLinks } from "../support/snapshot.ts";
+import { lines, snapshot } from "../support/snapshot.ts";
+import { snapshotOf } from "./memory.ts";
 import { contentOf, type Layers } from "./random-layers.ts";
 
 /* The layers applied in each of the ways there are, each ending in a picture of the whole tree. */
@@ -103,23 +103,7 @@ export async function inMemory(layers: Layers): Promise<string[]> {
     }),
   );
   const tree = await mergeLayers(noting);
-  const nodes = [...walk({ path: "", node: tree.root })].map((placed) => {
-    const stat = lstat(placed);
-    const place = placeOf(placed);
-    const device = `${stat.device?.major},${stat.device?.minor}`;
-    const content = stat.device !== null ? device : (stat.linkTarget?.toString("latin1") ?? "");
-    return {
-      path: placed.path,
-      kind: stat.kind,
-      mode: stat.mode,
-      owner: `${stat.uid}:${stat.gid}`,
-      mtime: `${stat.mtime.seconds}.${stat.mtime.nanoseconds}`,
-      content: stat.kind === "file" ? (contents.get(`${place.layer}/${place.name}`) ?? "lost") : content,
-      xattrs: [...stat.xattrs].map(([key, value]) => `${key}=${value.toString("latin1")}`).sort(),
-      inode: placed.node,
-    };
-  });
-  return lines(withLinks(nodes));
+  return lines(snapshotOf(tree, (layer, name) => contents.get(`${layer}/${name}`) ?? "lost"));
 }
 
 export function write(writer: LayerWriter, entries: readonly TarEntry[], layer: number): void {

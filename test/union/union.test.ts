@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isLayerfsError } from "../../src/core/errors.ts";
 import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
 import { requires, root } from "../support/requires.ts";
-import { describeLayers, type Layers, validLayers } from "./random-layers.ts";
+import { anyLayers, describeLayers, firstRefused, type Layers, validLayers } from "./random-layers.ts";
 import { inFullTree, inMemory, inOverlay } from "./targets.ts";
 
 const runs = Number(process.env.LAYERFS_PROPERTY_RUNS ?? 200);
@@ -30,15 +31,7 @@ describe("layers of any entries", () => {
     }
   };
   const holds = (check: (layers: Layers) => Promise<void>) =>
-    fc.assert(
-      fc.asyncProperty(
-        validLayers.map((layers) =>
-          Object.assign(layers, { [fc.toStringMethod]: () => `\n${describeLayers(layers)}` }),
-        ),
-        check,
-      ),
-      { numRuns: runs },
-    );
+    fc.assert(fc.asyncProperty(validLayers.map(printed), check), { numRuns: runs });
 
   it("show the same in memory as in a full tree", async () => {
     await holds(async (layers) => {
@@ -57,4 +50,28 @@ describe("layers of any entries", () => {
       expect(inScratch((scratch) => inOverlay(layers, scratch, true))).toEqual(await inMemory(layers));
     });
   });
+
+  it("are refused by all alike, or by none", async () => {
+    const property = fc.asyncProperty(anyLayers.map(printed), async (layers) => {
+      const refused = firstRefused(layers)?.message ?? null;
+      expect(inScratch((scratch) => refusal(() => inFullTree(layers, scratch)))).toBe(refused);
+      expect(inScratch((scratch) => refusal(() => inOverlay(layers, scratch, false)))).toBe(refused);
+      expect(inScratch((scratch) => refusal(() => inOverlay(layers, scratch, true)))).toBe(refused);
+    });
+    await fc.assert(property, { numRuns: runs });
+  });
 });
+
+function printed(layers: Layers): Layers {
+  return Object.assign(layers, { [fc.toStringMethod]: () => `\n${describeLayers(layers)}` });
+}
+
+function refusal(act: () => unknown): string | null {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    if (!isLayerfsError(error, "INVALID_LAYER")) throw error;
+    return error.message;
+  }
+}

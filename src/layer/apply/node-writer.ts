@@ -13,7 +13,17 @@ import {
 } from "../../sys/at.ts";
 import { EEXIST, EOPNOTSUPP, EPERM, systemError } from "../../sys/errno.ts";
 import { close, ftruncate, pwrite } from "../../sys/file.ts";
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_TMPFILE, O_WRONLY, S_IFBLK, S_IFCHR, S_IFIFO } from "../../sys/flags.ts";
+import {
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDWR,
+  O_TMPFILE,
+  O_WRONLY,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+} from "../../sys/flags.ts";
 import { tryStatat } from "../../sys/stat.ts";
 import { listXattrs, removeXattr, trySetXattr, trySetXattrOf } from "../../sys/xattr.ts";
 import type { TarEntry } from "../../tar/entry.ts";
@@ -65,7 +75,7 @@ export class NodeWriter {
         this.#options.warnings.add("a device node was left out (not permitted)", printable(entry.name));
         return true;
       }
-      throw systemError(made, `create ${entry.kind}`, entry.name);
+      throw refused(made, `create ${entry.kind}`, entry.name);
     }
     this.#own(at.fd, name, entry);
     if (entry.kind !== "symlink") fchmodat(at.fd, name, entry.mode & 0o7777);
@@ -76,7 +86,7 @@ export class NodeWriter {
 
   /** A file without a name, for `linkReserved`. The caller closes it, also after a failure. */
   createUnnamed(at: OpenDirectory, entry: TarEntry): number {
-    const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_WRONLY, 0o600);
+    const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_RDWR, 0o600);
     if (fd < 0) throw systemError(fd, "create an unnamed file for", entry.name);
     this.#file = { fd, entry, inheritsGroup: at.setgid, unnamed: true, written: 0 };
     return fd;
@@ -182,7 +192,8 @@ export class NodeWriter {
     try {
       act();
     } catch (error) {
-      if (!(this.#options.ignoreOwners && error instanceof LayerfsError && error.errno === "EPERM")) throw error;
+      if (!(error instanceof LayerfsError && error.errno === "EPERM")) throw error;
+      if (!this.#options.ignoreOwners) throw refused(EPERM, `set the owner ${entry.uid}:${entry.gid} of`, entry.name);
       this.#options.warnings.add(
         "an owner was not set (not permitted)",
         `${printable(entry.name)} ${entry.uid}:${entry.gid}`,
@@ -206,9 +217,19 @@ export class NodeWriter {
         );
         continue;
       }
-      throw systemError(result, `set xattr ${key} of`, entry.name);
+      throw refused(result, `set xattr ${key} of`, entry.name);
     }
   }
+}
+
+/** The error of a call that needs privilege. */
+function refused(errno: number, action: string, object: Buffer): LayerfsError {
+  const error = systemError(errno, action, object);
+  if (error.code !== "PERMISSION") return error;
+  return new LayerfsError(error.code, error.message, {
+    errno: error.errno,
+    hint: "run as root with all capabilities, or leave out what is not permitted: -s vfs --storage-opt vfs.ignore_chown_errors=true",
+  });
 }
 
 type Owned = Pick<TarEntry, "name" | "uid" | "gid" | "mode" | "xattrs"> & { readonly kind?: TarEntry["kind"] };

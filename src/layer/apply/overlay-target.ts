@@ -1,6 +1,6 @@
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
-import { readlinkat, tryLinkat, tryLinkDescriptor, tryMknodat, utimensat } from "../../sys/at.ts";
+import { readlinkat, tryLinkat, tryMknodat, utimensat } from "../../sys/at.ts";
 import { copyNode } from "../../sys/copy-node.ts";
 import { EEXIST, ELOOP, ENOENT, ENOTDIR, systemError } from "../../sys/errno.ts";
 import { S_IFCHR } from "../../sys/flags.ts";
@@ -115,8 +115,7 @@ class OverlayTarget implements LayerWriter {
   }
 
   linkReserved(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
-    const fd = this.#reserved.find(path);
-    return this.#link(at, name, entry, (into) => tryLinkDescriptor(fd, into.fd, name));
+    return this.#link(at, name, entry, (into) => this.#reserved.link(path, into, name));
   }
 
   whiteout(at: Directory, name: Buffer): void {
@@ -164,6 +163,7 @@ class OverlayTarget implements LayerWriter {
       this.#replaceByDirectory(at, name, path, entry);
       return true;
     }
+    this.#claim(path);
     this.#nodes.resetDirectory(this.#own(at), name, entry);
     this.#tree.noteMode(path, entry.mode);
     this.#times.set(path, entry.mtime);

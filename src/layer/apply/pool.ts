@@ -2,7 +2,8 @@ import module from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { LayerfsError, reviveError } from "../../core/errors.ts";
+import { throwIfCancelled } from "../../core/cancellation.ts";
+import { LayerfsError, reviveError, withObject } from "../../core/errors.ts";
 import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
 
 /** A layer whose content is written; `finish` makes what depends on the layers below. */
@@ -40,6 +41,8 @@ const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 4 };
 interface Thread {
   readonly worker: Worker;
   busy: boolean;
+  /** Why the thread ended on its own account; such a thread answers no more. */
+  fault: Error | null;
   readonly pending: Map<number, { handle(message: FromWorker): void; fail(error: Error): void }>;
 }
 
@@ -58,9 +61,12 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
     return idle;
   };
   const freeThread = (thread: Thread): void => {
+    thread.busy = false;
     const next = waiting.shift();
-    if (next === undefined) thread.busy = false;
-    else next(thread);
+    if (next === undefined) return;
+    const free = thread.fault === null ? thread : startThread(threads);
+    free.busy = true;
+    next(free);
   };
 
   return {
@@ -68,7 +74,7 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
       const thread = await takeThread();
       const id = nextId++;
       try {
-        callbacks.signal?.throwIfAborted();
+        throwIfCancelled(callbacks.signal);
         return await runJob(thread, id, job, callbacks);
       } finally {
         freeThread(thread);
@@ -83,14 +89,17 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress);
+  const object = `layer ${job.diffID}`;
+  const answer = await ask(thread, object, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
+    callbacks.signal?.removeEventListener("abort", cancel);
+  });
   if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
   if (answer.type === "finished") return { kind: "finished", result: answer.result };
   return {
     kind: "written",
     job: {
       async finish(lowers) {
-        const finished = await ask(thread, { type: "finish", id, lowers });
+        const finished = await ask(thread, object, { type: "finish", id, lowers });
         if (finished.type !== "finished")
           throw new LayerfsError("SYSTEM", `a worker answered ${finished.type} to finish`);
         return finished.result;
@@ -100,12 +109,14 @@ async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobC
   };
 }
 
-/** Resolves with the next message for the job that is no progress; rejects with the job's error. */
+/** Resolves with the next message for the job that is no progress; rejects with the job's error, which names `object`. */
 function ask(
   thread: Thread,
+  object: string,
   message: Exclude<ToWorker, { type: "stop" }>,
   onProgress?: (bytes: number) => void,
 ): Promise<FromWorker> {
+  if (thread.fault !== null) return Promise.reject(thread.fault);
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       thread.pending.delete(message.id);
@@ -116,7 +127,7 @@ function ask(
     thread.pending.set(message.id, {
       handle(answer) {
         if (answer.type === "progress") onProgress?.(answer.bytes);
-        else if (answer.type === "failed") settle(() => reject(reviveError(answer.error)));
+        else if (answer.type === "failed") settle(() => reject(withObject(reviveError(answer.error), object)));
         else settle(() => resolve(answer));
       },
       fail: (error) => settle(() => reject(error)),
@@ -129,9 +140,11 @@ function startThread(threads: Thread[]): Thread {
   // Descriptors are opened by native calls, of which Node would know only the closing.
   const options = { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION, env: threadEnvironment() };
   const worker = new Worker(WORKER, options);
-  const thread: Thread = { worker, busy: false, pending: new Map() };
+  const thread: Thread = { worker, busy: false, fault: null, pending: new Map() };
   worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
-  worker.on("error", (error) => {
+  worker.on("error", (cause) => {
+    const error = new LayerfsError("SYSTEM", `a thread that unpacks layers ended: ${String(cause)}`, { cause });
+    thread.fault = error;
     threads.splice(threads.indexOf(thread), 1);
     for (const { fail } of [...thread.pending.values()]) fail(error);
   });

@@ -1,6 +1,6 @@
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
-import { readlinkat, tryLinkat, tryLinkDescriptor, tryRenameat2, utimensat } from "../../sys/at.ts";
+import { readlinkat, tryLinkat, tryRenameat2, utimensat } from "../../sys/at.ts";
 import { copyNode } from "../../sys/copy-node.ts";
 import { EEXIST, ENOENT, systemError } from "../../sys/errno.ts";
 import { readDirectory } from "../../sys/read-dir.ts";
@@ -102,8 +102,7 @@ class TreeTarget implements LayerWriter {
   }
 
   linkReserved(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
-    const fd = this.#reserved.find(path);
-    return this.#link(at, name, entry, (into) => tryLinkDescriptor(fd, into.fd, name));
+    return this.#link(at, name, entry, (into) => this.#reserved.link(path, into, name));
   }
 
   whiteout(at: Directory, name: Buffer): void {

@@ -3,6 +3,7 @@ import { read } from "node:fs";
 import { promisify } from "node:util";
 import { decompress } from "../../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts";
+import { digestAlgorithm } from "../../core/digest.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
 import { openDirectory } from "../../sys/at.ts";
@@ -73,13 +74,14 @@ async function* verifiedBlob(
   reuseBuffer: boolean,
   onProgress: (bytes: number) => void,
 ): AsyncGenerator<Buffer> {
-  const hash = digest === null ? null : createHash("sha256");
+  const algorithm = digest === null ? null : digestAlgorithm(digest);
+  const hash = algorithm === null ? null : createHash(algorithm);
   for await (const chunk of readExtent(extent, reuseBuffer)) {
     hash?.update(chunk);
     onProgress(chunk.length);
     yield chunk;
   }
-  const found = hash === null ? null : `sha256:${hash.digest("hex")}`;
+  const found = hash === null ? null : `${algorithm}:${hash.digest("hex")}`;
   if (found !== digest) {
     throw new LayerfsError("DIGEST_MISMATCH", `layer blob ${digest}: its bytes have the digest ${found}`, {
       hint: "the archive is damaged; make or fetch it again",
