@@ -120,7 +120,7 @@ function withoutUnlisted(expected: ExpectedImage, rows: readonly TreeRow[]): rea
 
 /** However an archive and its layers are compressed, the image is the same. */
 function checkCompressed(images: string): number {
-  using place = makeFileSystem("ext4", "1G");
+  using place = makeFileSystem("ext4", { size: "1G" });
   const expected = expectedImage(images, COMPRESSED, place.directory);
   const forms = compressedForms(join(images, "docker", `${COMPRESSED}.tar`), place.directory);
   return forms.reduce((failed, { name, archive }, index) => {
