@@ -145,5 +145,10 @@ function mountedAs(target: string): string | undefined {
 
 function layerfs(root: string, ...words: readonly string[]): Ran {
   const env = { ...process.env, LAYERFS_NODE: process.execPath };
-  return spawnSync(LAYERFS, ["--root", root, ...words], { encoding: "utf8", env });
+  return spawnSync(LAYERFS, ["--root", root, ...words], {
+    encoding: "utf8",
+    env,
+    timeout: 25_000,
+    killSignal: "SIGKILL",
+  });
 }

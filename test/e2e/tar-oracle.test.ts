@@ -44,6 +44,19 @@ describe("GNU tar, as the oracle,", () => {
     expect(last.filter(({ xattrs }) => xattrs.some((text) => text.startsWith("security.capability=")))).toHaveLength(4);
     expect(last.filter(({ path }) => path.includes(".wh."))).toEqual([]);
   });
+
+  it.each([
+    ["times/nanosecond", { mtime: 1_700_000_000_000_000_001n }],
+    ["times/before-1970", { mtime: -86_399_750_000_000n }],
+    ["times/after-2106", { mtime: 5_000_000_000_000_000_005n }],
+    ["ids/largest", { uid: 4_294_967_294, gid: 3_000_000_000, mode: 0o4711 }],
+    ["special/large", { type: "char", device: "240:70000" }],
+    ["xattrs/several", { xattrs: ["user.binary=ff00010a3dfe", "user.empty=", "user.text=74657874"] }],
+    ["links/c", { group: "links/a", xattrs: [expect.stringMatching(/^security/), "user.of=616c6c"] }],
+    ["sizes/sparse", { size: 5_000_000 }],
+  ])("has extracted %s as it was made", (path, attributes) => {
+    expect(expected[0]?.find((row) => row.path === path)).toMatchObject(attributes);
+  });
 });
 
 describe.each(["overlay2", "vfs"])("layers that GNU tar packed, on %s", (driver) => {

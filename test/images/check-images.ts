@@ -10,6 +10,7 @@ import { basename, join } from "node:path";
 import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { program } from "../support/machine.ts";
+import { compressedForms } from "./compressed.ts";
 import { type ExpectedImage, expectedImage } from "./oracles.ts";
 import { measureRun } from "./peak-memory.ts";
 
@@ -29,22 +30,24 @@ const LAYERFS = join(import.meta.dirname, "../../bin/layerfs");
 /** Most memory that loading an image may take, whatever its size. */
 const MEMORY_LIMIT_KIB = 200 * 1024;
 const MEASURED = "large";
+const COMPRESSED = "busybox";
 const SHOWN_DIFFERENCES = 20;
 
 const [directory = process.env.LAYERFS_IMAGES, ...only] = process.argv.slice(2);
 if (directory === undefined) fail("name the directory of images: npm run test:images -- DIR [NAME...]");
-const missing = overlay() ?? fileSystem("ext4") ?? program("umoci");
+const missing = overlay() ?? fileSystem("ext4") ?? program("umoci") ?? program("zstd");
 if (missing !== null) fail(missing);
 if (process.env.LAYERFS_OWN_NAMESPACE === undefined) restartInOwnNamespace();
 const bad = await checkAll(directory, only);
 process.exitCode = bad === 0 ? 0 : 1;
 
 async function checkAll(images: string, names: readonly string[]): Promise<number> {
-  const archives = readdirSync(join(images, "docker"))
+  const present = readdirSync(join(images, "docker"))
     .filter((name) => name.endsWith(".tar"))
-    .map((name) => basename(name, ".tar"))
-    .filter((name) => names.length === 0 || names.includes(name));
-  if (archives.length === 0) fail(`there is no archive of that name in ${join(images, "docker")}`);
+    .map((name) => basename(name, ".tar"));
+  const archives = names.length === 0 ? present : names;
+  const absent = archives.find((name) => !present.includes(name));
+  if (absent !== undefined || archives.length === 0) fail(`${join(images, "docker")} holds no ${absent ?? "archive"}`);
   let failed = 0;
   row("archive", "image", "way", "nodes", "untold times", "load s", "differences");
   for (const archive of archives) {
@@ -52,6 +55,7 @@ async function checkAll(images: string, names: readonly string[]): Promise<numbe
       for (const result of checkArchive(images, archive, driver)) failed += report(result);
     }
   }
+  if (archives.includes(COMPRESSED)) failed += checkCompressed(images);
   if (archives.includes(MEASURED)) failed += await checkMemory(images);
   process.stdout.write(failed === 0 ? "\nAll images are as expected.\n" : `\n${failed} checks failed.\n`);
   return failed;
@@ -65,6 +69,8 @@ function checkArchive(images: string, archive: string, driver: (typeof DRIVERS)[
     layerfs([...store, "load", "-i", join(images, "docker", `${archive}.tar`)]),
   );
   const seconds = (performance.now() - started) / 1000;
+  const other = driver === "vfs" ? "overlay2" : "vfs";
+  if (existsSync(join(place.directory, "store", other))) fail(`--driver ${driver} has made a store of ${other}`);
   return loaded.flatMap(({ id, names }) => {
     const scratch = join(place.directory, id.slice(-8));
     mkdirSync(scratch);
@@ -110,6 +116,28 @@ function mountedTree(store: readonly string[], id: string, target: string): Tree
 /** A list need not tell what the root is. */
 function withoutUnlisted(expected: ExpectedImage, rows: readonly TreeRow[]): readonly TreeRow[] {
   return expected.rows.some(({ path }) => path === "") ? rows : rows.filter(({ path }) => path !== "");
+}
+
+/** However an archive and its layers are compressed, the image is the same. */
+function checkCompressed(images: string): number {
+  using place = makeFileSystem("ext4", { size: "1G" });
+  const expected = expectedImage(images, COMPRESSED, place.directory);
+  const forms = compressedForms(join(images, "docker", `${COMPRESSED}.tar`), place.directory);
+  return forms.reduce((failed, { name, archive }, index) => {
+    const store = ["--root", join(place.directory, `store-${index}`), "--driver", "overlay2", "--format", "json"];
+    const started = performance.now();
+    const [loaded]: { id: string }[] = JSON.parse(layerfs([...store, "load", "-i", archive]));
+    const seconds = (performance.now() - started) / 1000;
+    const id = loaded?.id ?? "";
+    const differences = [
+      ...compareIDs(expected, id, layerfs([...store, "explain", id])),
+      ...compareTrees(expected.rows, mountedTree(store, id, join(place.directory, `mnt-${index}`))),
+    ];
+    const nodes = expected.rows.length;
+    return (
+      failed + report({ archive: COMPRESSED, image: COMPRESSED, way: name, nodes, untold: 0, seconds, differences })
+    );
+  }, 0);
 }
 
 /** With the compile cache empty, then filled by that run. */

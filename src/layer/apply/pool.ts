@@ -30,8 +30,8 @@ export interface ApplyPool extends AsyncDisposable {
   apply(job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome>;
 }
 
-/** Each thread takes about 20 MB, the rest of a load 115 MB; 200 MB are the bound. Further ones would wait for the disk. */
-const MAX_THREADS = 3;
+/** Each thread takes about 25 MB on top of 125 MB: with more than two a load would take over 200 MB. */
+const MAX_THREADS = 2;
 /** By the ending of this module: `.ts` in a checkout, `.js` in the package (tsc does not rewrite a URL). */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
