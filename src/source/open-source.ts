@@ -1,7 +1,8 @@
-import { LayerfsError } from "../core/errors.ts";
-import type { Image, ImageSource } from "../core/image.ts";
+import { LayerfsError, printable } from "../core/errors.ts";
+import type { ImageSource } from "../core/image.ts";
 import { formatPlatform, matches, type Platform } from "../core/platform.ts";
 import { openImageArchive } from "./archive.ts";
+import type { ArchiveInput } from "./archive-file.ts";
 import { openDirectorySource } from "./directory.ts";
 import { openOciLayout } from "./oci-layout.ts";
 import { parseSourceName, type SourceName } from "./source-name.ts";
@@ -27,17 +28,13 @@ export interface SourceOptions {
  */
 export function openSource(text: string, options: SourceOptions): Promise<ImageSource> | null {
   const name = parseSourceName(text);
-  return name === null ? null : openNamed(name, text, options);
+  return name === null ? null : onPlatform(openTransport(name, options), text, options.platform);
 }
 
-async function openNamed(name: SourceName, text: string, options: SourceOptions): Promise<ImageSource> {
-  const source = await openTransport(name, options);
-  try {
-    return { ...source, images: forPlatform(text, source.images, options.platform) };
-  } catch (error) {
-    await source[Symbol.asyncDispose]();
-    throw error;
-  }
+/** The same for an archive in a file or a stream, whose form is told by what it holds. */
+export function openArchive(input: ArchiveInput, options: SourceOptions): Promise<ImageSource> {
+  const title = typeof input === "string" ? `archive ${printable(input)}` : "archive";
+  return onPlatform(openImageArchive(input, options), title, options.platform);
 }
 
 function openTransport(name: SourceName, options: SourceOptions): Promise<ImageSource> {
@@ -54,12 +51,22 @@ function openTransport(name: SourceName, options: SourceOptions): Promise<ImageS
 }
 
 /** An image that leaves no choice is taken for whatever platform it is, unless one is asked for. */
-function forPlatform(text: string, images: readonly Image[], wanted: Platform | undefined): readonly Image[] {
-  if (wanted === undefined) return images;
-  const found = images.filter(({ platform }) => matches(wanted, platform));
-  if (found.length > 0) return found;
-  const there = [...new Set(images.map(({ platform }) => formatPlatform(platform)))].join(", ");
-  throw new LayerfsError("NOT_FOUND", `${text}: no image for ${formatPlatform(wanted)}, only for ${there}`, {
-    hint: "choose one of its platforms with --platform",
-  });
+async function onPlatform(
+  opened: Promise<ImageSource>,
+  title: string,
+  wanted: Platform | undefined,
+): Promise<ImageSource> {
+  const source = await opened;
+  if (wanted === undefined) return source;
+  const images = source.images.filter(({ platform }) => matches(wanted, platform));
+  if (images.length > 0) return { ...source, images };
+  await source[Symbol.asyncDispose]();
+  const there = [...new Set(source.images.map(({ platform }) => formatPlatform(platform)))].map(printable);
+  throw new LayerfsError(
+    "NOT_FOUND",
+    `${title}: no image for ${formatPlatform(wanted)}, only for ${there.join(", ")}`,
+    {
+      hint: there[0] === undefined ? undefined : `choose one with --platform ${there[0]}`,
+    },
+  );
 }
