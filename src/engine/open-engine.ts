@@ -16,12 +16,14 @@ import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { storeInfo } from "./info.ts";
 import { listImages } from "./list-images.ts";
-import { loadArchive } from "./load-archive.ts";
+import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
+import { openImage, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
 import { unpackImage } from "./unpack.ts";
 
@@ -32,6 +34,10 @@ const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = dataRoot(options.root);
   const settings = { ...options, root, storageOptions: parseStorageOptions(options.storageOptions ?? []) };
+  const unpackSettings = {
+    maxLayerSize: options.maxLayerSize ?? null,
+    ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
+  };
   const pool = applyPool();
   let lock: Lock | null = null;
   const writing = once(() => {
@@ -41,22 +47,34 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const reading = once(() => openStores(settings, true));
   return {
     root,
-    load: told(async (input, call = {}) => loadArchive(await writing(), input, pool, call)),
+    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
     images: told(async () => listImages(await reading())),
     explain: told(async (image) => explain(await reading(), image)),
     removeImage: told(async (image, { force = false } = {}) => removeImage(await writing(), image, force)),
-    mount: told(async (request) => mountImage(await writing(), request)),
+    mount: told(async (request) => {
+      refuseToMountSource(request.image);
+      return mountImage(await writing(), request);
+    }),
     mountDirectories: told(mountDirectories),
     unmount: told(async (request) => unmountTarget(await writing(), request)),
     mounts: told(async () => listMounts(await reading())),
-    unpack: told(async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call)),
-    list: told(async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false)),
-    readFile: told(async (image, path) => readTreeFile(await reading(), image, path)),
-    info: told(async () => storeInfo(await (isWritable(root) ? writing() : reading()))),
-    apply: told(async (directory, tar, call = {}) => {
-      const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
-      return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
+    unpack: told(async (image, directory, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
+      return await unpackSource(source, directory, unpackSettings, pool, call);
     }),
+    list: told(async (image, path, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      return await listSource(source, path, call);
+    }),
+    readFile: told(async (image, path, call = {}) => {
+      const source = await openImage(image, call);
+      if (source === null) return readTreeFile(await reading(), image, path);
+      return readSourceFile(source, path, call);
+    }),
+    info: told(async () => storeInfo(await (isWritable(root) ? writing() : reading()))),
+    apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
     changes: told(async (before, after) => treeChanges(before, after)),
     diffTar,
     [Symbol.asyncDispose]: async () => {

@@ -4,13 +4,13 @@
  * oci/NAME with the same image; NAME.expected.jsonl, where it is there, replaces umoci. An archive without a layout of
  * its name is checked by its images' names (`lab/nginx:1` by oci/nginx). It needs root, and 40 GB for the largest.
  */
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { program } from "../support/machine.ts";
 import { compressedForms } from "./compressed.ts";
+import { fail, LAYERFS, layerfs, mountedTree, restartInOwnNamespace } from "./lane.ts";
 import { type ExpectedImage, expectedImage } from "./oracles.ts";
 import { measureRun } from "./peak-memory.ts";
 
@@ -26,7 +26,6 @@ interface Result {
 }
 
 const DRIVERS = ["overlay2", "vfs"] as const;
-const LAYERFS = join(import.meta.dirname, "../../bin/layerfs");
 /** Most memory that loading an image may take, whatever its size. */
 const MEMORY_LIMIT_KIB = 200 * 1024;
 const MEASURED = "large";
@@ -37,7 +36,7 @@ const [directory = process.env.LAYERFS_IMAGES, ...only] = process.argv.slice(2);
 if (directory === undefined) fail("name the directory of images: npm run test:images -- DIR [NAME...]");
 const missing = overlay() ?? fileSystem("ext4") ?? program("umoci") ?? program("zstd");
 if (missing !== null) fail(missing);
-if (process.env.LAYERFS_OWN_NAMESPACE === undefined) restartInOwnNamespace();
+restartInOwnNamespace();
 const bad = await checkAll(directory, only);
 process.exitCode = bad === 0 ? 0 : 1;
 
@@ -105,14 +104,6 @@ function compareIDs(expected: ExpectedImage, id: string, explained: string): str
   return [...differences, `the diffIDs are ${found.join(" ")}, expected ${expected.diffIDs.join(" ")}`];
 }
 
-function mountedTree(store: readonly string[], id: string, target: string): TreeRow[] {
-  mkdirSync(target);
-  layerfs([...store, "mount", id, target]);
-  const rows = dumpTree(target);
-  layerfs([...store, "umount", target]);
-  return rows;
-}
-
 /** A list need not tell what the root is. */
 function withoutUnlisted(expected: ExpectedImage, rows: readonly TreeRow[]): readonly TreeRow[] {
   return expected.rows.some(({ path }) => path === "") ? rows : rows.filter(({ path }) => path !== "");
@@ -174,23 +165,4 @@ function report({ archive, image, way, nodes, untold, seconds, differences }: Re
 function row(...cells: readonly string[]): void {
   const widths = [9, 8, 18, 6, 12, 7, 0];
   process.stdout.write(`${cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(" | ")}\n`);
-}
-
-function layerfs(words: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(LAYERFS, words, { encoding: "utf8", maxBuffer: 2 ** 26 });
-  if (status !== 0) throw new Error(`layerfs ${words.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-/** No mount outlives this program, however it ends. */
-function restartInOwnNamespace(): never {
-  const words = ["--mount", "--propagation", "private", process.execPath, ...process.argv.slice(1)];
-  const env = { ...process.env, LAYERFS_OWN_NAMESPACE: "1" };
-  const { status } = spawnSync("unshare", words, { stdio: "inherit", env });
-  process.exit(status ?? 1);
-}
-
-function fail(message: string): never {
-  process.stderr.write(`test:images: ${message}\n`);
-  process.exit(1);
 }
