@@ -60,7 +60,7 @@ async function open(context: DriverContext): Promise<StorageDriver> {
 function prepare(root: string, home: string, userNamespace: boolean): boolean {
   const initialised = isDirectory(linkDirectory(home));
   const place = isDirectory(home) ? home : root;
-  sweepTestTrees(place);
+  for (const directory of new Set([root, place])) sweepTestTrees(directory);
   checkMount(place, mountOptions({ writable: true, userNamespace }));
   const dType = supportsDType(place);
   if (!dType && !initialised) {
@@ -185,8 +185,6 @@ function cutLowersOfChildren(home: string, id: string): void {
     const links = readLowerLinks(home, child);
     const depth = links.indexOf(linkName) + 1;
     if (depth === 0 || depth === links.length) continue;
-    const { lower } = layerPaths(home, child);
-    attempt("remove", lower, () => rmSync(lower));
     writeLower(home, child, links.slice(0, depth));
   }
 }

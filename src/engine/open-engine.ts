@@ -1,5 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains, prepareImageDb } from "../image/image-db.ts";
@@ -9,14 +8,15 @@ import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
-import { openDockerArchive } from "../source/docker-archive.ts";
+import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { storeInfo } from "./info.ts";
 import { listImages } from "./list-images.ts";
-import { loadImages } from "./load.ts";
+import { loadArchive } from "./load-archive.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
@@ -41,35 +41,39 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const reading = once(() => openStores(settings, true));
   return {
     root,
-    load: async (input, call = {}) => {
-      const stores = await writing();
-      const spoolDirectory = join(stores.layers.layout.own, "tmp");
-      mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
-      const archive = "file" in input ? input.file : { stream: input.stream as AsyncIterable<Uint8Array> };
-      await using source = await openDockerArchive(archive, { spoolDirectory, signal: call.signal });
-      return await loadImages(stores, source, pool, call);
-    },
-    images: async () => listImages(await reading()),
-    explain: async (image) => explain(await reading(), image),
-    removeImage: async (image, { force = false } = {}) => removeImage(await writing(), image, force),
-    mount: async (request) => mountImage(await writing(), request),
-    mountDirectories,
-    unmount: async (request) => unmountTarget(await writing(), request),
-    mounts: async () => listMounts(await reading()),
-    unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call),
-    list: async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false),
-    readFile: async (image, path) => readTreeFile(await reading(), image, path),
-    info: async () => storeInfo(await (isWritable(root) ? writing() : reading())),
-    apply: (directory, tar, call = {}) => {
+    load: told(async (input, call = {}) => loadArchive(await writing(), input, pool, call)),
+    images: told(async () => listImages(await reading())),
+    explain: told(async (image) => explain(await reading(), image)),
+    removeImage: told(async (image, { force = false } = {}) => removeImage(await writing(), image, force)),
+    mount: told(async (request) => mountImage(await writing(), request)),
+    mountDirectories: told(mountDirectories),
+    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    mounts: told(async () => listMounts(await reading())),
+    unpack: told(async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call)),
+    list: told(async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false)),
+    readFile: told(async (image, path) => readTreeFile(await reading(), image, path)),
+    info: told(async () => storeInfo(await (isWritable(root) ? writing() : reading()))),
+    apply: told(async (directory, tar, call = {}) => {
       const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
       return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
-    },
-    changes: async (before, after) => treeChanges(before, after),
+    }),
+    changes: told(async (before, after) => treeChanges(before, after)),
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
       lock?.release();
     },
+  };
+}
+
+/** The call, with every refusal of the system told as a LayerfsError. */
+function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (...parameters: A) => Promise<R> {
+  return async (...parameters) => {
+    try {
+      return await call(...parameters);
+    } catch (error) {
+      throw fromAnyError(error);
+    }
   };
 }
 
@@ -80,7 +84,7 @@ interface Settings extends Omit<EngineOptions, "storageOptions"> {
 
 async function openStores(settings: Settings, readOnly: boolean): Promise<Stores> {
   const { root, storageOptions } = settings;
-  if (!readOnly) mkdirSync(root, { recursive: true, mode: 0o710 });
+  if (!readOnly) makeDirectories(root, 0o710);
   const { driver, reason, rejected } = await chooseDriver({
     root,
     name: settings.driver,

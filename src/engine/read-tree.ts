@@ -8,12 +8,15 @@ import { contentOf, list, lstat, resolve, walk } from "../view/lookup.ts";
 import { type LayerEntry, type MergedTree, mergeLayers } from "../view/merged-tree.ts";
 import type { PlacedNode } from "../view/node.ts";
 import type { TreeNode } from "./engine.ts";
-import { openStoredImage } from "./explain.ts";
+import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** The nodes below `path`, or the one node there; computed from the layers' records, without mounting. */
-export async function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
-  const { layers } = openStoredImage(stores, image);
+export function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
+  return whileThere(stores, image, ({ layers }) => listStored(layers, path, recursive));
+}
+
+async function listStored(layers: readonly LayerRecord[], path: string, recursive: boolean): Promise<TreeNode[]> {
   const tree = await mergeStored(layers);
   const place = resolve(tree, Buffer.from(path));
   if (place.node.kind !== "directory") return [describe(place)];
@@ -22,15 +25,19 @@ export async function listTree(stores: Stores, image: string, path: string, recu
 }
 
 /** The content of the file that `path` leads to, symlinks followed inside the image. */
-export async function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
-  const { layers } = openStoredImage(stores, image);
+export function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
+  return whileThere(stores, image, (stored) => findStored(stores, stored, path));
+}
+
+async function findStored(stores: Stores, image: StoredImage, path: string): Promise<AsyncIterable<Buffer>> {
+  const { layers } = image;
   const place = resolve(await mergeStored(layers), Buffer.from(path));
   if (place.node.kind !== "file") {
     throw new LayerfsError("UNSUPPORTED", `${printable(path)} is no file but a ${place.node.kind}`);
   }
   const { layer, name } = contentOf(place);
   const record = layers[layer] as LayerRecord;
-  return readFrom(stores.layers.driver.place(record.cacheID).directory, name);
+  return readFrom(stores, image, stores.layers.driver.place(record.cacheID).directory, name);
 }
 
 function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {
@@ -42,12 +49,16 @@ async function* storedEntries(tarSplit: string): AsyncGenerator<LayerEntry> {
     yield { entry, storedName: recordedName };
 }
 
-async function* readFrom(directory: string, name: Buffer): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(directory);
+async function* readFrom(stores: Stores, image: StoredImage, directory: string, name: Buffer): AsyncGenerator<Buffer> {
+  let rootFd: number | undefined;
   try {
+    rootFd = openDirectory(directory);
     yield* readLayerFile(rootFd, name);
+  } catch (error) {
+    if (isThere(stores, image)) throw error;
+    throw new LayerfsError("NOT_FOUND", `image ${image.id} was removed while it was read`, { cause: error });
   } finally {
-    close(rootFd);
+    if (rootFd !== undefined) close(rootFd);
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import type { ApplyJob } from "../layer/apply/job.ts";
@@ -6,8 +6,9 @@ import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -66,7 +67,7 @@ function leaseImage(stores: Stores, text: string): { image: StoredImage; lease: 
 }
 
 function prepareTarget(directory: string): void {
-  mkdirSync(directory, { recursive: true });
+  makeDirectories(directory, 0o777);
   if (readdirSync(directory).length === 0) return;
   throw new LayerfsError("CONFLICT", `${directory} is not empty`, { hint: "give a directory that is empty or absent" });
 }

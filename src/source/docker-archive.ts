@@ -2,7 +2,7 @@ import { decompress } from "../compression/decompress.ts";
 import { configPlatform, type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, digestFromHex, digestOf } from "../core/digest.ts";
 import { type DockerArchiveImage, parseDockerManifestJson } from "../core/docker-manifest-json.ts";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError, printable, withObject } from "../core/errors.ts";
 import type { Image, ImageSource, Layer } from "../core/image.ts";
 import { MAX_JSON_BYTES } from "../core/json.ts";
 import { type ArchiveFile, type ArchiveInput, type ArchiveOptions, openArchiveFile } from "./archive-file.ts";
@@ -33,7 +33,7 @@ export async function openDockerArchive(input: ArchiveInput, options: ArchiveOpt
     return { images, [Symbol.asyncDispose]: () => archive.close() };
   } catch (error) {
     await archive.close();
-    throw error;
+    throw withObject(error, `archive ${archive.name}`);
   }
 }
 
