@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { LayerfsError } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { type Lock, tryLock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 
@@ -18,7 +18,22 @@ export function keepOutDockerd(root: string): Lock {
   const path = join(root, VOLUMES, HELD_BY_DOCKERD);
   const lock = tryLock(path, "shared", 0o644);
   if (lock !== null) return lock;
-  throw new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
+  throw heldByDockerd(root, path);
+}
+
+/** Whether a dockerd runs on the root. */
+export function isHeldByDockerd(root: string): boolean {
+  try {
+    using lock = tryLock(join(root, VOLUMES, HELD_BY_DOCKERD), "shared");
+    return lock === null;
+  } catch (error) {
+    if (isLayerfsError(error) && (error.errno === "ENOENT" || error.errno === "EACCES")) return false;
+    throw error;
+  }
+}
+
+function heldByDockerd(root: string, path: string): LayerfsError {
+  return new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
     hint: "stop that dockerd, or use another --root; reading (images, explain, ls, cat) works meanwhile",
   });
 }
