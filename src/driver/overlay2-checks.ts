@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
-import { openPath } from "../sys/at.ts";
+import { futimens, openPath } from "../sys/at.ts";
 import { EPERM, EXDEV, errnoName } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/flags.ts";
@@ -9,6 +9,7 @@ import { type Lock, tryLock } from "../sys/lock.ts";
 import { makeOverlay } from "../sys/overlay.ts";
 import { readDirectory } from "../sys/read-dir.ts";
 import { removeTree } from "../sys/remove-tree.ts";
+import { fstat } from "../sys/stat.ts";
 import { getXattr, setXattr } from "../sys/xattr.ts";
 import { attempt, isDirectory, makeDirectory } from "./layer-directories.ts";
 
@@ -105,8 +106,19 @@ function isOn(parameter: string | null): boolean {
   return parameter === "Y" || parameter === "1";
 }
 
-/** lower1, lower2 (with d1 and d), upper and work in a new directory, which is gone afterwards. */
+/** lower1, lower2 (with d1 and d), upper and work in a new directory, of which nothing is seen afterwards. */
 function withTestTree<T>(parent: string, use: (tree: string) => T): T {
+  const parentFd = openPath(parent, O_RDONLY | O_DIRECTORY);
+  const { mtime } = fstat(parentFd);
+  try {
+    return withNewTree(parent, use);
+  } finally {
+    futimens(parentFd, mtime);
+    close(parentFd);
+  }
+}
+
+function withNewTree<T>(parent: string, use: (tree: string) => T): T {
   const { tree, lock } = makeTestTree(parent);
   using _lock = lock;
   try {

@@ -11,7 +11,7 @@ import { mountHolders } from "../mount/holders.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
-import { keepOutDockerd } from "./dockerd.ts";
+import { isHeldByDockerd, keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { storeInfo } from "./info.ts";
@@ -42,9 +42,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   let lock: Lock | null = null;
   const writing = once(() => {
     lock ??= keepOutDockerd(root);
-    return openStores(settings, false);
+    return openStores(settings, "write");
   });
-  const reading = once(() => openStores(settings, true));
+  const reading = once(() => openStores(settings, "read"));
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
@@ -73,7 +73,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       if (source === null) return readTreeFile(await reading(), image, path);
       return readSourceFile(source, path, call);
     }),
-    info: told(async () => storeInfo(await (isWritable(root) ? writing() : reading()))),
+    info: told(async () => {
+      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
+    }),
     apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
     changes: told(async (before, after) => treeChanges(before, after)),
     diffTar,
@@ -100,14 +103,17 @@ interface Settings extends Omit<EngineOptions, "storageOptions"> {
   readonly storageOptions: ReadonlyMap<string, string>;
 }
 
-async function openStores(settings: Settings, readOnly: boolean): Promise<Stores> {
+/** `try`: to read, and to tell what the driver can do here, as `info` does. */
+async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
   const { root, storageOptions } = settings;
+  const readOnly = purpose !== "write";
   if (!readOnly) makeDirectories(root, 0o710);
   const { driver, reason, rejected } = await chooseDriver({
     root,
     name: settings.driver,
     options: storageOptions,
     readOnly,
+    mayTry: purpose === "try",
   });
   const images = imageLayout(root, driver.name);
   const holders = mountHolders(root);
@@ -129,7 +135,6 @@ async function openStores(settings: Settings, readOnly: boolean): Promise<Stores
     choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
     maxLayerSize: settings.maxLayerSize ?? null,
     ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
-    readOnly,
   };
 }
 
