@@ -14,7 +14,9 @@ import type { Lock } from "../sys/lock.ts";
 import { keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
+import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
+import { inspectImage } from "./inspect-image.ts";
 import { listImages } from "./list-images.ts";
 import { loadImages } from "./load.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
@@ -23,6 +25,7 @@ import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import type { Stores } from "./stores.ts";
+import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
 
 /** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
@@ -49,9 +52,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       await using source = await openDockerArchive(archive, { spoolDirectory, signal: call.signal });
       return await loadImages(stores, source, pool, call);
     },
-    images: async () => listImages(await reading()),
+    images: async (filters) => listImages(await reading(), filters),
+    inspect: async (image) => inspectImage(await reading(), image),
+    history: async (image) => imageHistory(await reading(), image),
     explain: async (image) => explain(await reading(), image),
-    removeImage: async (image, { force = false } = {}) => removeImage(await writing(), image, force),
+    tag: async (source, target) => tagImage(await writing(), source, target),
+    removeImage: async (image, { force = false, prune = true } = {}) =>
+      removeImage(await writing(), image, { force, prune }),
     mount: async (request) => mountImage(await writing(), request),
     mountDirectories,
     unmount: async (request) => unmountTarget(await writing(), request),
