@@ -32,3 +32,9 @@ export function formatResult(
   const rows = Array.isArray(found) ? found : [found];
   return rows.map((row) => `${renderTemplate(format.template, row)}\n`).join("");
 }
+
+/** Whether a template has the field, itself or one below it. */
+export function usesField(format: Format, name: string): boolean {
+  if (format.kind !== "template") return false;
+  return format.template.some((part) => typeof part !== "string" && part.path[0] === name);
+}
