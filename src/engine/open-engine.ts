@@ -14,7 +14,9 @@ import { makeDirectories } from "../sys/make-directories.ts";
 import { isHeldByDockerd, keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
+import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
+import { inspectImage } from "./inspect-image.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
@@ -25,6 +27,7 @@ import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { openImage, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
+import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
 
 /** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
@@ -48,9 +51,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
-    images: told(async () => listImages(await reading())),
+    images: told(async (filters) => listImages(await reading(), filters)),
+    inspect: told(async (image) => inspectImage(await reading(), image)),
+    history: told(async (image) => imageHistory(await reading(), image)),
+    tag: told(async (source, target) => tagImage(await writing(), source, target)),
     explain: told(async (image) => explain(await reading(), image)),
-    removeImage: told(async (image, { force = false } = {}) => removeImage(await writing(), image, force)),
+    removeImage: told(async (image, { force = false, prune = true } = {}) =>
+      removeImage(await writing(), image, { force, prune }),
+    ),
     mount: told(async (request) => {
       refuseToMountSource(request.image);
       return mountImage(await writing(), request);
