@@ -11,7 +11,7 @@ import { mountHolders } from "../mount/holders.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
-import { isHeldByDockerd, keepOutDockerd } from "./dockerd.ts";
+import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { imageHistory } from "./history.ts";
@@ -43,9 +43,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
   const pool = applyPool();
   let lock: Lock | null = null;
-  const writing = once(() => {
+  const writing = once(async () => {
     lock ??= keepOutDockerd(root);
-    return openStores(settings, "write");
+    const stores = await openStores(settings, "write");
+    lock ??= keepOutFirstDockerd(root);
+    return stores;
   });
   const reading = once(() => openStores(settings, "read"));
   return {
