@@ -94,8 +94,10 @@ export interface DriverContext {
   readonly root: string;
   /** `--storage-opt KEY=VALUE`, the driver's own keys only, e.g. `overlay2.size`. Unknown keys: USAGE. */
   readonly options: ReadonlyMap<string, string>;
-  /** Nothing may be created or probed on disk. */
+  /** Nothing may be created on disk. */
   readonly readOnly: boolean;
+  /** With `readOnly`: what the driver needs may be tried out all the same, as long as nothing is left of it. */
+  readonly mayTry?: boolean;
 }
 
 export interface DriverEntry {

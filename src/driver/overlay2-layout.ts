@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { attempt } from "./layer-directories.ts";
@@ -78,7 +78,10 @@ export function readLowerLinks(home: string, id: string): string[] {
 }
 
 export function writeLower(home: string, id: string, linkNames: readonly string[]): void {
-  writeRecord(layerPaths(home, id).lower, linkNames.map((linkName) => `l/${linkName}`).join(":"));
+  const path = layerPaths(home, id).lower;
+  // Other processes look at the lowers of layers that are being made, and must not see half of them.
+  writeRecord(`${path}.new`, linkNames.map((linkName) => `l/${linkName}`).join(":"));
+  attempt("rename", path, () => renameSync(`${path}.new`, path));
 }
 
 /** The directory that a short name stands for. Fails with CORRUPT_STORE if the link is missing or leads elsewhere. */

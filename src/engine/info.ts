@@ -3,7 +3,7 @@ import { listChainIDs, readLayerRecord } from "../layer/records.ts";
 import type { StoreInfo } from "./engine.ts";
 import type { Stores } from "./stores.ts";
 
-export function storeInfo(stores: Stores): StoreInfo {
+export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
   const { layout, driver } = stores.layers;
   const chainIDs = listChainIDs(layout);
   return {
@@ -15,6 +15,6 @@ export function storeInfo(stores: Stores): StoreInfo {
     layers: chainIDs.length,
     mounts: stores.holders.list().length,
     layersSize: chainIDs.reduce((sum, chainID) => sum + (readLayerRecord(layout, chainID)?.size ?? 0), 0),
-    readOnly: stores.readOnly,
+    readOnly,
   };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
@@ -7,8 +7,9 @@ import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** How files are written. */
@@ -85,7 +86,7 @@ export async function unpackLayers(
 /** Makes the directory if it is absent. Returns its absolute path; fails with CONFLICT where it is not empty. */
 export function prepareTarget(directory: string): string {
   const target = resolve(directory);
-  mkdirSync(target, { recursive: true });
+  makeDirectories(target, 0o777);
   if (readdirSync(target).length === 0) return target;
   throw new LayerfsError("CONFLICT", `${target} is not empty`, { hint: "give a directory that is empty or absent" });
 }

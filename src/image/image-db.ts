@@ -1,14 +1,15 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { chainIDs } from "../core/chain-id.ts";
 import { type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { readNames } from "../layer/records.ts";
 import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
 
 export function prepareImageDb(layout: ImageLayout): void {
-  for (const directory of [layout.content, layout.metadata]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [layout.content, layout.metadata]) makeDirectories(directory, 0o700);
 }
 
 /** Ids of all images, named or not. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
@@ -26,15 +26,37 @@ export const RECORD_FILES = {
 };
 const HEX64 = /^[0-9a-f]{64}$/;
 
-/** null where there is no such layer; fails with CORRUPT_STORE, naming the file, where its record is damaged. */
+/**
+ * null where there is no such layer; fails with CORRUPT_STORE, naming the file, where its record is damaged. It needs no
+ * lock: a record that is removed or replaced while it is read is read again.
+ */
 export function readLayerRecord(layout: LayerLayout, chainID: Digest): LayerRecord | null {
   const directory = layerDirectory(layout, chainID);
-  const diff = readField(directory, RECORD_FILES.diff);
-  if (diff === null && !exists(directory)) return null;
+  for (let before = identityOf(directory); before !== null; ) {
+    const record = readRecord(directory, chainID);
+    const now = identityOf(directory);
+    if (now !== before) before = now;
+    else if (record instanceof LayerfsError) throw record;
+    else return record;
+  }
+  return null;
+}
+
+/** Returns CORRUPT_STORE, in place of throwing it. */
+function readRecord(directory: string, chainID: Digest): LayerRecord | LayerfsError {
+  try {
+    return readFields(directory, chainID);
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return error;
+    throw error;
+  }
+}
+
+function readFields(directory: string, chainID: Digest): LayerRecord {
   const parent = readField(directory, RECORD_FILES.parent);
   return {
     chainID,
-    diffID: digestField(directory, RECORD_FILES.diff, diff),
+    diffID: digestField(directory, RECORD_FILES.diff, readField(directory, RECORD_FILES.diff)),
     parent: parent === null ? null : digestField(directory, RECORD_FILES.parent, parent),
     cacheID: textField(directory, RECORD_FILES.cacheID),
     size: sizeField(directory),
@@ -85,14 +107,10 @@ export function readNames(directory: string): string[] {
   }
 }
 
-function exists(directory: string): boolean {
-  try {
-    readdirSync(directory);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
+/** Differs for each directory that ever had the name; null where there is none. */
+function identityOf(directory: string): string | null {
+  const stat = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.ino} ${stat.birthtimeNs}`;
 }
 
 function readField(directory: string, name: string): string | null {
