@@ -19,7 +19,9 @@ export async function recoverAll(stores: Stores): Promise<void> {
   for (const holder of stores.holders.list()) {
     if (holder.rwLayer === undefined && staleness(holder) !== null) await dropHolder(stores, holder);
   }
-  removeTemporaries(stores.images.content, dirname(stores.images.repositories), stores.layers.layout.leases);
+  const { content, metadata, repositories } = stores.images;
+  const records = readNames(metadata).map((name) => join(metadata, name));
+  removeTemporaries(content, dirname(repositories), stores.layers.layout.leases, ...records);
   removeUnusedTargets(stores);
   await recover(stores.layers);
 }

@@ -134,7 +134,7 @@ export const firstPart: readonly SessionCommand[] = [
   command("rmi nosuch alias:1"),
   command("rmi -f nosuch by-id:1"),
   command(`rmi ${short(images.idOf(images.nameless))}`),
-  { argv: ["info", "--format", "{{.Driver}} {{.Images}}"] },
+  { argv: ["info", "--format", "{{.Driver}} {{.Images}} {{.Containers}}"] },
 ];
 
 /**
@@ -166,4 +166,9 @@ export const secondPart: readonly SessionCommand[] = [
   command(`rmi ${parent}`),
   command(`rmi -f ${parent}`),
   command("images -a -q"),
+  { argv: ["info", "--format", "{{.Images}} {{.Containers}} {{.ContainersRunning}} {{.DockerRootDir}}"] },
+  {
+    argv: ["info", "--format", "{{json .DriverStatus}}"],
+    differs: { reason: "layerfs also tells of metacopy, as Docker does since version 23", words: true },
+  },
 ];
