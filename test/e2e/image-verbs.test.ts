@@ -1,10 +1,12 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Digest } from "../../src/core/digest.ts";
 import type { Engine, ImageFilters } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
 import { imageLayout } from "../../src/image/layout.ts";
-import type { TestImage } from "../support/image-builder.ts";
+import { dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { loadImages, testEngine } from "../support/stores.ts";
 import { layerTar } from "../support/tar-builder.ts";
 
@@ -37,6 +39,21 @@ async function namesOf(engine: Engine, filters?: ImageFilters): Promise<string[]
 }
 
 describe("images", () => {
+  const root = mkdtempSync(join(tmpdir(), "layerfs-test-"));
+  let shared: Engine;
+
+  beforeAll(async () => {
+    shared = await openEngine({ root, driver: "vfs" });
+    const file = join(root, "images.tar");
+    writeFileSync(file, dockerArchive([web, db, nameless]));
+    await shared.load({ file });
+  });
+
+  afterAll(async () => {
+    await shared[Symbol.asyncDispose]();
+    rmSync(root, { recursive: true });
+  });
+
   const all = ["lab/web:1", "lab/web:2", "db:1", "none"];
   it.each<[ImageFilters | undefined, string[]]>([
     [undefined, all],
@@ -53,7 +70,7 @@ describe("images", () => {
     [{ references: ["*/*:2", "db"] }, ["lab/web:2", "db:1"]],
     [{ references: ["nosuch"] }, []],
   ])("with %j are %j", async (filters, expected) => {
-    expect(await namesOf(await filledEngine(), filters)).toEqual(expected);
+    expect(await namesOf(shared, filters)).toEqual(expected);
   });
 
   it("hide a nameless image that another was built on, but not with all", async () => {
