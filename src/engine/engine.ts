@@ -201,8 +201,11 @@ export interface StoreInfo {
   readonly choice: readonly string[];
   /** In Docker's words. */
   readonly status: readonly (readonly [string, string])[];
+  /** Nameless and intermediate ones too. */
   readonly images: number;
   readonly layers: number;
+  /** Of dockerd, which made them; what they use is not removed. */
+  readonly containers: { readonly running: number; readonly stopped: number };
   readonly mounts: number;
   /** Bytes of content of all layers. */
   readonly layersSize: number;

@@ -1,3 +1,5 @@
+import { join } from "node:path";
+import { listContainers } from "../image/containers.ts";
 import { listImageIDs } from "../image/image-db.ts";
 import { listChainIDs, readLayerRecord } from "../layer/records.ts";
 import type { StoreInfo } from "./engine.ts";
@@ -6,6 +8,8 @@ import type { Stores } from "./stores.ts";
 export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
   const { layout, driver } = stores.layers;
   const chainIDs = listChainIDs(layout);
+  const containers = listContainers({ containers: join(stores.root, "containers"), mounts: layout.mounts });
+  const running = containers.filter((container) => container.running).length;
   return {
     root: stores.root,
     driver: driver.name,
@@ -13,6 +17,7 @@ export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
     status: driver.status(),
     images: listImageIDs(stores.images).length,
     layers: chainIDs.length,
+    containers: { running, stopped: containers.length - running },
     mounts: stores.holders.list().length,
     layersSize: chainIDs.reduce((sum, chainID) => sum + (readLayerRecord(layout, chainID)?.size ?? 0), 0),
     readOnly,

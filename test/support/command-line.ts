@@ -161,6 +161,7 @@ function fakeEngine(): Engine {
       status: [["Backing Filesystem", "extfs"]],
       images: 2,
       layers: 3,
+      containers: { running: 1, stopped: 2 },
       mounts: 1,
       layersSize: 141_499_000,
       readOnly: false,
