@@ -48,6 +48,14 @@ export function writeLink(home: string, id: string, linkName: string): void {
   attempt("make symlink", path, () => symlinkSync(`../${id}/diff`, path));
 }
 
+/** Makes the layer's symlink anew from its record, where that is there and the name is free. */
+export function restoreLink(home: string, id: string): void {
+  const linkName = readRecord(layerPaths(home, id).link);
+  if (linkName === null || !isLinkName(linkName)) return;
+  const path = join(linkDirectory(home), linkName);
+  if (readLink(path) === null) attempt("make symlink", path, () => symlinkSync(`../${id}/diff`, path));
+}
+
 /** Removes the symlink that the record in `directory` names, if it is this layer's. Repeating it is harmless. */
 export function removeLink(home: string, id: string, directory: string): void {
   const linkName = readRecord(join(directory, "link"));
@@ -124,5 +132,5 @@ function absentAsNull<T>(read: () => T): T | null {
 }
 
 function corrupt(message: string): LayerfsError {
-  return new LayerfsError("CORRUPT_STORE", message, { hint: "run layerfs check, then layerfs repair" });
+  return new LayerfsError("CORRUPT_STORE", message, { hint: "load the image again" });
 }

@@ -31,8 +31,20 @@ export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer>
   }
 }
 
-/** The JSON lines of a layer's tar-split records. */
-export function readSplit(tarSplit: string): AsyncIterable<Buffer> {
+/** The JSON lines of a layer's tar-split records. Fails with CORRUPT_STORE where they are missing, cut or no gzip. */
+export async function* readSplit(tarSplit: string): AsyncGenerator<Buffer> {
+  try {
+    yield* inflatedSplit(tarSplit);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) throw error;
+    throw new LayerfsError("CORRUPT_STORE", `${tarSplit} is damaged: ${error.message}`, {
+      hint: "remove the images that use this layer and load them again",
+      cause: error,
+    });
+  }
+}
+
+function inflatedSplit(tarSplit: string): AsyncIterable<Buffer> {
   const file = createReadStream(tarSplit, { highWaterMark: READ_SIZE });
   const lines = createGunzip({ chunkSize: READ_SIZE });
   file.on("error", (cause) => {
