@@ -1,4 +1,7 @@
+import type { Digest } from "../core/digest.ts";
+import { isLayerfsError } from "../core/errors.ts";
 import { listImageIDs } from "../image/image-db.ts";
+import type { LayerLayout } from "../layer/layout.ts";
 import { listChainIDs, readLayerRecord } from "../layer/records.ts";
 import type { StoreInfo } from "./engine.ts";
 import type { Stores } from "./stores.ts";
@@ -14,7 +17,17 @@ export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
     images: listImageIDs(stores.images).length,
     layers: chainIDs.length,
     mounts: stores.holders.list().length,
-    layersSize: chainIDs.reduce((sum, chainID) => sum + (readLayerRecord(layout, chainID)?.size ?? 0), 0),
+    layersSize: chainIDs.reduce((sum, chainID) => sum + sizeOf(layout, chainID), 0),
     readOnly,
   };
+}
+
+/** What a damaged record says is worth nothing. */
+function sizeOf(layout: LayerLayout, chainID: Digest): number {
+  try {
+    return readLayerRecord(layout, chainID)?.size ?? 0;
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return 0;
+    throw error;
+  }
 }

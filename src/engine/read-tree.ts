@@ -1,6 +1,7 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { readLayerFile, readSplit } from "../layer/stored-tar.ts";
+import { placeOf } from "../layer/whole.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { readHeaders } from "../tar/tar-split.ts";
@@ -37,7 +38,7 @@ async function findStored(stores: Stores, image: StoredImage, path: string): Pro
   }
   const { layer, name } = contentOf(place);
   const record = layers[layer] as LayerRecord;
-  return readFrom(stores, image, stores.layers.driver.place(record.cacheID).directory, name);
+  return readFrom(stores, image, placeOf(stores.layers, record).directory, name);
 }
 
 function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {

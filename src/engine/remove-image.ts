@@ -1,7 +1,7 @@
 import { chainIDs } from "../core/chain-id.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
-import { readImageConfig, removeImageConfig } from "../image/image-db.ts";
+import { imageChains, readImageConfig, removeImageConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf, withoutName, writeRepositories } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
@@ -15,7 +15,8 @@ type Step = RemovedImage["steps"][number];
 
 /**
  * Removes a name, and with the last one the image and its unused layers; by id all of it. Docker's rules and words
- * (moby, daemon/images/image_delete.go): an id with names in it only with `force`; never while it is mounted.
+ * (moby, daemon/images/image_delete.go): an id with names in it only with `force`; never while it is mounted. Fails with CORRUPT_STORE, changing nothing, where
+ * the config of another image is damaged, for its layers are then not known.
  */
 export function removeImage(stores: Stores, text: string, force: boolean): Promise<RemovedImage> {
   return exclusively(stores.layers, async () => {
@@ -26,7 +27,10 @@ export function removeImage(stores: Stores, text: string, force: boolean): Promi
     const going = tag === null ? tags : [tag];
     if (tag === null && tags.length > 1 && !force) throw referenced(id);
     const last = going.length === tags.length;
-    if (last) refuseMounted(stores, id);
+    if (last) {
+      refuseMounted(stores, id);
+      if (layersOf(stores, id).length > 0) imageChains(stores.images);
+    }
     writeRepositories(stores.images, going.reduce(withoutName, repositories));
     const untagged = going.map(({ name }): Step => ({ kind: "untagged", name }));
     return { steps: last ? [...untagged, ...(await deleteImage(stores, id))] : untagged };

@@ -6,6 +6,7 @@ import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
 import { openStoredImage, type StoredImage } from "./stored-image.ts";
@@ -28,7 +29,7 @@ export async function unpackImage(
   using _lease = lease;
   const warnings: Warning[] = [];
   for (const [index, layer] of image.layers.entries()) {
-    const place = stores.layers.driver.place(layer.cacheID);
+    const place = placeOf(stores.layers, layer);
     const bytes = { kind: "stored" as const, tarSplit: layer.tarSplit, directory: place.directory };
     const job: ApplyJob = {
       bytes,
