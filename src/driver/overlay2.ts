@@ -153,6 +153,7 @@ async function create(home: string, id: string, parent: string | null, options: 
 
 function lowersOfChild(home: string, parent: string): string[] {
   requireLayer(home, parent);
+  restoreLink(home, parent);
   return [readLinkName(home, parent), ...readLowerLinks(home, parent)];
 }
 
