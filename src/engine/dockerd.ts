@@ -34,6 +34,6 @@ export function isHeldByDockerd(root: string): boolean {
 
 function heldByDockerd(root: string, path: string): LayerfsError {
   return new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
-    hint: "stop that dockerd, or use another --root; reading (images, explain, ls, cat) works meanwhile",
+    hint: "stop that dockerd, or use another --root; reading (images, explain, ls, cat, info) works meanwhile",
   });
 }

@@ -18,9 +18,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine, Explanation } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { describeTree } from "../support/describe-tree.ts";
-import { dockerd, startDockerd } from "../support/dockerd.ts";
+import { dockerd, exportedTree, savedLayers, startDockerd, withoutMountPoints } from "../support/dockerd.ts";
 import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
-import { dockerArchive, type TestImage } from "../support/image-builder.ts";
+import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { requires } from "../support/requires.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { lines, snapshot } from "../support/snapshot.ts";
@@ -28,6 +28,7 @@ import { layerTar } from "../support/tar-builder.ts";
 
 const bottom = layerTar([{ name: "a", data: "one" }]);
 const middle = layerTar([{ name: "b", data: "two" }]);
+const shorter = layerTar([{ name: "e" }]);
 const three: TestImage = { tags: ["three:1"], layers: [bottom, middle, layerTar([{ name: "c", data: "three" }])] };
 const other: TestImage = { tags: ["other:1"], layers: [bottom, layerTar([{ name: "d", data: "four" }])] };
 const TREES = {
@@ -285,6 +286,48 @@ describe.each([
     await expectReading(engine, site, damage);
     await expectOthersKept(engine, site, damage);
     await expectRepair(engine, damage);
+  });
+});
+
+describe("a damaged root", () => {
+  it("keeps all layers of a removed image where a container may stand on them", async () => {
+    const site = await copyRoot(await makeRoot("layerfs", "overlay2"), "overlay2");
+    mkdirSync(site.db("layerdb/mounts/container"), { recursive: true });
+    writeFileSync(site.db("layerdb/mounts/container/parent"), site.explanation.layers[2]?.chainID ?? "");
+    rmSync(site.record(1, "parent"));
+    await using engine = await openEngine({ root: site.root });
+    expect((await engine.removeImage("three:1")).steps).toHaveLength(2);
+    expect([0, 1, 2].filter((index) => !existsSync(site.files(index)) || !existsSync(site.record(index)))).toEqual([]);
+  });
+
+  it("keeps the files that a layer of another image stands on, when a record is replaced", async () => {
+    const root = join(mkdtempSync(join(place?.directory ?? "", "shared-")), "root");
+    await using engine = await openEngine({ root, driver: "overlay2" });
+    await engine.load({ file: archive(three, { ...three, tags: ["five:1"], layers: [bottom, middle, shorter] }) });
+    const [, layer] = (await engine.explain("three:1")).layers;
+    const record = join(root, "image/overlay2/layerdb/sha256", layer?.chainID.slice("sha256:".length) ?? "");
+    rmSync(join(record, "size"));
+    await engine.load({ file: archive(three) });
+    expect((await engine.explain("three:1")).layers[1]?.cacheID).not.toBe(layer?.cacheID);
+    expect(await mountedTree(engine, "three:1")).toEqual(TREES.three);
+    expect(await mountedTree(engine, "five:1")).toEqual({ a: 'file "one"', b: 'file "two"', e: 'file ""' });
+  });
+
+  it("that was repaired is a good one for dockerd", async (context) => {
+    const absent = dockerd();
+    if (absent !== null) context.skip(absent);
+    const site = await copyRoot(await makeRoot("layerfs", "overlay2"), "overlay2");
+    rmSync(site.layer(1), { recursive: true });
+    writeFileSync(site.record(0, "size"), "3\n");
+    await openEngine({ root: site.root }).then(async (engine) => {
+      await engine.load({ file: archive(three, other) });
+      await engine[Symbol.asyncDispose]();
+    });
+    await using daemon = await startDockerd(site.root, "overlay2");
+    const wanted = { "three:1": buildConfig(three).diffIDs, "other:1": buildConfig(other).diffIDs };
+    expect(savedLayers(daemon, "three:1", "other:1")).toEqual(wanted);
+    daemon.docker("create", "--name", "container", "three:1", "/none");
+    expect(withoutMountPoints(describeTree(exportedTree(daemon, "container")))).toEqual(TREES.three);
   });
 });
 
