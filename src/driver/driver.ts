@@ -67,6 +67,8 @@ export interface StorageDriver {
    */
   seal(id: string, facts?: { readonly cutsLowers: boolean }): Promise<void>;
   remove(id: string): Promise<void>;
+  /** Makes anew what follows from other records, where it is missing. Serialised by the caller as `create` is. */
+  repair(): Promise<void>;
   exists(id: string): Promise<boolean>;
   /** Ids of all layers that the driver holds, in any state, those too whose removal was interrupted. */
   list(): Promise<string[]>;

@@ -31,6 +31,7 @@ import {
   readLowerLinks,
   removeLink,
   resolveLink,
+  restoreLink,
   writeLink,
   writeLower,
 } from "./overlay2-layout.ts";
@@ -109,6 +110,7 @@ function driver(settings: Settings): StorageDriver {
     create: (id, parent, options) => writing(settings, () => create(home, id, parent, options)),
     seal: (id, facts) => writing(settings, () => seal(home, id, facts?.cutsLowers ?? false)),
     remove: (id) => writing(settings, () => remove(home, id)),
+    repair: () => writing(settings, async () => restoreLinks(home)),
     exists: async (id) => {
       checkLayerID(id);
       return isDirectory(layerPaths(home, id).directory);
@@ -151,6 +153,7 @@ async function create(home: string, id: string, parent: string | null, options: 
 
 function lowersOfChild(home: string, parent: string): string[] {
   requireLayer(home, parent);
+  restoreLink(home, parent);
   return [readLinkName(home, parent), ...readLowerLinks(home, parent)];
 }
 
@@ -200,8 +203,15 @@ async function remove(home: string, id: string): Promise<void> {
   await removeLayerDirectory(layerPaths(home, id).directory, (renamed) => removeLink(home, id, renamed));
 }
 
+/** The links in `l/`, each from the name that its layer records. */
+function restoreLinks(home: string): void {
+  ensureDirectory(linkDirectory(home), 0o700);
+  for (const id of layerIDs(home)) restoreLink(home, id);
+}
+
 function place(home: string, id: string): LayerPlace {
   requireLayer(home, id);
+  requireLower(home, id);
   const lowers = readLowerLinks(home, id).map((linkName) => resolveLink(home, linkName));
   return { directory: layerPaths(home, id).diff, lowers };
 }
@@ -250,11 +260,20 @@ function data(home: string, id: string): Record<string, string> {
   return { ...below, MergedDir: merged, UpperDir: directory, WorkDir: work };
 }
 
+/** A layer without `lower` is a lowest one, and those have no work directory. */
+function requireLower(home: string, id: string): void {
+  const { lower, work } = layerPaths(home, id);
+  if (existsSync(lower) || !existsSync(work)) return;
+  throw new LayerfsError("CORRUPT_STORE", `${lower} is missing, so what lies below the layer is not known`, {
+    hint: "load the image again",
+  });
+}
+
 function requireLayer(home: string, id: string): void {
   checkLayerID(id);
   const { directory, diff } = layerPaths(home, id);
   if (!isDirectory(directory)) throw new LayerfsError("NOT_FOUND", `overlay2 has no layer ${id}`);
   if (!isDirectory(diff)) {
-    throw new LayerfsError("CORRUPT_STORE", `${diff} is missing`, { hint: "run layerfs check, then layerfs repair" });
+    throw new LayerfsError("CORRUPT_STORE", `${diff} is missing`, { hint: "load the image again" });
   }
 }

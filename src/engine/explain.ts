@@ -3,9 +3,10 @@ import { configPlatform, type HistoryEntry } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { formatPlatform } from "../core/platform.ts";
 import type { MountStep } from "../driver/plan.ts";
-import { listImageIDs, readImageConfig } from "../image/image-db.ts";
+import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
 import type { LayerRecord } from "../layer/records.ts";
+import { placeOf } from "../layer/whole.ts";
 import type { Explanation, LayerSummary } from "./engine.ts";
 import { type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
@@ -37,11 +38,12 @@ function explainStored(stores: Stores, { id, config, layers }: StoredImage): Exp
 
 function summarise(
   stores: Stores,
-  { chainID, diffID, parent, cacheID, size }: LayerRecord,
+  layer: LayerRecord,
   maker: HistoryEntry | undefined,
   users: ReadonlyMap<Digest, readonly string[]>,
 ): LayerSummary {
-  const { directory } = stores.layers.driver.place(cacheID);
+  const { chainID, diffID, parent, cacheID, size } = layer;
+  const { directory } = placeOf(stores.layers, layer);
   const createdBy = maker?.createdBy ?? null;
   return { chainID, diffID, parent, cacheID, size, directory, createdBy, sharedWith: users.get(chainID) ?? [] };
 }
@@ -58,7 +60,7 @@ function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
   for (const id of listImageIDs(stores.images)) {
     if (id === except) continue;
     const names = tagsOf(repositories, id).map(({ name }) => name);
-    for (const chainID of chainIDs(readImageConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
+    for (const chainID of chainIDs(readWholeConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
       users.set(chainID, [...(users.get(chainID) ?? []), ...(names.length > 0 ? names : [id])]);
     }
   }

@@ -7,6 +7,7 @@ import { readRepositories, tagsOf } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import { mountAll, unmount } from "../mount/mounter.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
@@ -25,6 +26,7 @@ export function mountImage(stores: Stores, request: MountRequest): Promise<strin
     const image = openStoredImage(stores, request.image);
     const top = image.layers.at(-1);
     if (top === undefined) throw new LayerfsError("UNSUPPORTED", `image ${image.id} has no layers to mount`);
+    for (const layer of image.layers) placeOf(stores.layers, layer);
     const target = request.target === undefined ? makeOwnTarget(stores) : givenDirectory(request.target);
     try {
       await (request.readWrite ? mountReadWrite : mountReadOnly)(stores, image, top.cacheID, target);

@@ -1,6 +1,7 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { readLayerFile, readSplit } from "../layer/stored-tar.ts";
+import { placeOf } from "../layer/whole.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { readHeaders } from "../tar/tar-split.ts";
@@ -24,7 +25,7 @@ export function readTreeFile(stores: Stores, image: string, path: string): Promi
 async function findStored(stores: Stores, image: StoredImage, path: string): Promise<AsyncIterable<Buffer>> {
   const { layer, name } = findContent(await mergeStored(image.layers), path);
   const record = image.layers[layer] as LayerRecord;
-  return readFrom(stores, image, stores.layers.driver.place(record.cacheID).directory, name);
+  return readFrom(stores, image, placeOf(stores.layers, record).directory, name);
 }
 
 /** The nodes of a merged tree below `path`, or the one node there. */

@@ -4,8 +4,8 @@ import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { readImageConfig } from "../image/image-db.ts";
 import { resolveImage } from "../image/resolve.ts";
+import { layerDirectory } from "../layer/layout.ts";
 import { type LayerRecord, readLayerRecord } from "../layer/records.ts";
-import { readChain } from "../layer/store.ts";
 import type { Stores } from "./stores.ts";
 
 const TRIES = 3;
@@ -26,12 +26,16 @@ export function openStoredImage(stores: Stores, text: string): StoredImage {
     const { id } = resolveImage(stores.images, text);
     const config = readImageConfig(stores.images, id);
     if (config === null) throw new LayerfsError("NOT_FOUND", `No such image: ${text}`);
-    const top = chainIDs(config.rootfs.diffIDs).at(-1);
-    const layers = top === undefined ? [] : readChain(stores.layers, top);
-    if (layers?.length === config.rootfs.diffIDs.length) return { id, config, layers };
+    const chain = chainIDs(config.rootfs.diffIDs);
+    const layers = chain.flatMap((chainID) => readLayerRecord(stores.layers.layout, chainID) ?? []);
+    if (layers.length === chain.length) return { id, config, layers };
     if (tries < TRIES) continue;
-    throw new LayerfsError("CORRUPT_STORE", `image ${id}: a layer below ${top} is missing from the store`, {
-      hint: "remove the image by its id and load it again",
+    const there = new Set(layers.map(({ chainID }) => chainID));
+    const missing = chain
+      .filter((chainID) => !there.has(chainID))
+      .map((chainID) => layerDirectory(stores.layers.layout, chainID));
+    throw new LayerfsError("CORRUPT_STORE", `image ${id}: ${missing.join(", ")} is missing`, {
+      hint: "load the image again",
     });
   }
 }

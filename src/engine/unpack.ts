@@ -7,6 +7,7 @@ import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
 import { openStoredImage, type StoredImage } from "./stored-image.ts";
@@ -41,9 +42,10 @@ export async function unpackImage(
   const target = prepareTarget(directory);
   const { image, lease } = await exclusively(stores.layers, () => leaseImage(stores, text), options.signal);
   using _lease = lease;
-  const layers = image.layers.map(({ diffID, cacheID, tarSplit, size }) => {
-    const place = stores.layers.driver.place(cacheID);
-    return { diffID, bytes: { kind: "stored" as const, tarSplit, directory: place.directory }, size };
+  const layers = image.layers.map((layer) => {
+    const { diffID, tarSplit, size } = layer;
+    const { directory } = placeOf(stores.layers, layer);
+    return { diffID, bytes: { kind: "stored" as const, tarSplit, directory }, size };
   });
   return await unpackLayers(layers, target, stores, pool, options);
 }

@@ -31,8 +31,18 @@ export function readImageConfig(layout: ImageLayout, id: Digest): ImageConfig | 
   const config = parseStored(bytes, id);
   if (config.digest === id) return config;
   throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config has the digest ${config.digest}`, {
-    hint: "the file was changed on disk; remove the image by its id and load it again",
+    hint: "the file was changed on disk; load the image again, or remove it by its id",
   });
+}
+
+/** As `readImageConfig`, for lists: null also where the config is damaged. */
+export function readWholeConfig(layout: ImageLayout, id: Digest): ImageConfig | null {
+  try {
+    return readImageConfig(layout, id);
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return null;
+    throw error;
+  }
 }
 
 /** Makes an image visible; its layers must be there. Repeating it changes nothing. */
@@ -63,6 +73,7 @@ function parseStored(bytes: Buffer, id: Digest): ImageConfig {
   } catch (error) {
     if (!isLayerfsError(error)) throw error;
     throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config cannot be read: ${error.message}`, {
+      hint: "load the image again, or remove it by its id",
       cause: error,
     });
   }
