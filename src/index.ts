@@ -6,9 +6,7 @@ export type {
   DirectoriesMountRequest,
   Engine,
   EngineOptions,
-  Explanation,
   ImageSummary,
-  LayerSummary,
   LoadedImage,
   MountRequest,
   MountSummary,
@@ -18,5 +16,17 @@ export type {
   TreeNode,
   UnmountRequest,
 } from "./engine/engine.ts";
+export type {
+  ContainerName,
+  DirectoryExplanation,
+  DirectoryRole,
+  Explanation,
+  LayerBlob,
+  LayerSummary,
+  LayerUse,
+  PathExplanation,
+  PathNode,
+  PathStepSummary,
+} from "./engine/explanation.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export type { Warning } from "./layer/apply/warnings.ts";

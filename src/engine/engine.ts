@@ -1,5 +1,6 @@
 import type { Digest } from "../core/digest.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -46,33 +47,6 @@ export interface ImageSummary {
   readonly created: string | null;
   /** Bytes of the content of all its layers. */
   readonly size: number;
-}
-
-/** One layer in the stack of an image, lowest first. */
-export interface LayerSummary {
-  readonly diffID: Digest;
-  readonly chainID: Digest;
-  readonly parent: Digest | null;
-  readonly cacheID: string;
-  /** Bytes of content. */
-  readonly size: number;
-  /** Where the driver keeps the layer's files. */
-  readonly directory: string;
-  /** The instruction that made it, from the image's history; null where the history does not tell. */
-  readonly createdBy: string | null;
-  /** Other images that stand on this layer: their familiar names, or ids where they have none. */
-  readonly sharedWith: readonly string[];
-}
-
-export interface Explanation {
-  readonly id: Digest;
-  readonly names: readonly string[];
-  readonly created: string | null;
-  readonly platform: string;
-  readonly driver: string;
-  readonly layers: readonly LayerSummary[];
-  /** The mount command that joins the layers (for vfs a bind mount). */
-  readonly mountCommand: string;
 }
 
 export interface RemovedImage {
@@ -166,7 +140,16 @@ export interface Engine extends AsyncDisposable {
   ): Promise<LoadedImage[]>;
   /** Newest first. */
   images(): Promise<ImageSummary[]>;
-  explain(image: string): Promise<Explanation>;
+  /**
+   * The stack of layers of an image, in the store or in an archive (`docker-archive:FILE`). With a path, also which of
+   * them put it there, replaced or deleted it.
+   */
+  explain(image: string, options?: { readonly path?: string | Buffer | undefined }): Promise<Explanation>;
+  /**
+   * Whose a directory of the storage driver is: given as `overlay2/<id>`, `<id>`, `l/<link>`, or as a path that begins
+   * with `/` or `.`, also with what follows inside. null: the text has no such form, or is an image's name or id.
+   */
+  explainDirectory(directory: string): Promise<DirectoryExplanation | null>;
   /** Removes names and, with the last one, the image and the layers that nothing else uses. */
   removeImage(image: string, options?: { readonly force?: boolean }): Promise<RemovedImage>;
 

@@ -1,4 +1,5 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
@@ -14,6 +15,8 @@ import type { Lock } from "../sys/lock.ts";
 import { keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
+import { explainDirectory } from "./explain-directory.ts";
+import { explainSource } from "./explain-source.ts";
 import { storeInfo } from "./info.ts";
 import { listImages } from "./list-images.ts";
 import { loadImages } from "./load.ts";
@@ -50,7 +53,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return await loadImages(stores, source, pool, call);
     },
     images: async () => listImages(await reading()),
-    explain: async (image) => explain(await reading(), image),
+    explain: async (image, { path } = {}) => {
+      const place = path === undefined ? null : Buffer.from(path);
+      const source = sourceFile(image);
+      if (source === null) return explain(await reading(), image, place);
+      await using opened = await openDockerArchive(source, { spoolDirectory: tmpdir() });
+      return await explainSource({ name: image, images: opened.images }, place);
+    },
+    explainDirectory: async (directory) =>
+      sourceFile(directory) === null ? explainDirectory(await reading(), directory) : null,
     removeImage: async (image, { force = false } = {}) => removeImage(await writing(), image, force),
     mount: async (request) => mountImage(await writing(), request),
     mountDirectories,
@@ -71,6 +82,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       lock?.release();
     },
   };
+}
+
+function sourceFile(text: string): string | null {
+  return /^docker-archive:(.+)$/s.exec(text)?.[1] ?? null;
 }
 
 interface Settings extends Omit<EngineOptions, "storageOptions"> {

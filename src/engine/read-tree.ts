@@ -1,14 +1,14 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { LayerRecord } from "../layer/records.ts";
-import { readLayerFile, readSplit } from "../layer/stored-tar.ts";
+import { readLayerFile } from "../layer/stored-tar.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
-import { readHeaders } from "../tar/tar-split.ts";
 import { contentOf, list, lstat, resolve, walk } from "../view/lookup.ts";
-import { type LayerEntry, type MergedTree, mergeLayers } from "../view/merged-tree.ts";
+import { type MergedTree, mergeLayers } from "../view/merged-tree.ts";
 import type { PlacedNode } from "../view/node.ts";
 import type { TreeNode } from "./engine.ts";
 import { openStoredImage } from "./explain.ts";
+import { storedEntries } from "./stored-entries.ts";
 import type { Stores } from "./stores.ts";
 
 /** The nodes below `path`, or the one node there; computed from the layers' records, without mounting. */
@@ -35,11 +35,6 @@ export async function readTreeFile(stores: Stores, image: string, path: string):
 
 function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {
   return mergeLayers(layers.map(({ tarSplit }) => storedEntries(tarSplit)));
-}
-
-async function* storedEntries(tarSplit: string): AsyncGenerator<LayerEntry> {
-  for await (const { entry, recordedName } of readHeaders(readSplit(tarSplit)))
-    yield { entry, storedName: recordedName };
 }
 
 async function* readFrom(directory: string, name: Buffer): AsyncGenerator<Buffer> {

@@ -29,7 +29,7 @@ describe("tracePath", () => {
     ["a file whose directory is deleted", "/d/a", [[{ name: "d/a" }], [whiteout("d")]], ["put", "deleted by d"]],
     ["a file below an opaque directory", "/d/a", [[{ name: "d/a" }], [opaque("d")]], ["put", "hidden by d"]],
     ["a file below an opaque root", "/a", [[{ name: "a" }], [{ name: ".wh..wh..opq" }]], ["put", "hidden by /"]],
-    ["a file whose directory becomes a file", "/d/a", [[{ name: "d/a" }], [{ name: "d" }]], ["put", "hidden by d"]],
+    ["a file whose directory becomes a file", "/d/a", [[{ name: "d/a" }], [{ name: "d" }]], ["put", "displaced by d"]],
     [
       "a file that comes back",
       "/a",

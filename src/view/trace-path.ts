@@ -14,14 +14,15 @@ import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
  * - `changed`: the same node with other attributes, such as a directory that both have;
  * - `emptied`: a directory that stays, but nothing of what the layers below have in it;
  * - `deleted`: by a whiteout of it, or of a directory on the way;
- * - `hidden`: by an opaque directory on the way, or by what took the place of one;
+ * - `hidden`: by an opaque directory on the way;
+ * - `displaced`: something that is no directory took the place of one on the way;
  * - `untouched`: nothing.
  */
-export type PathEffect = "put" | "replaced" | "changed" | "emptied" | "deleted" | "hidden" | "untouched";
+export type PathEffect = "put" | "replaced" | "changed" | "emptied" | "deleted" | "hidden" | "displaced" | "untouched";
 
 export interface PathStep {
   readonly effect: PathEffect;
-  /** Key of the path that was deleted, opaque or put in the way; null unless it is `deleted` or `hidden`. */
+  /** Key of the path that was deleted, opaque or put in the way; null for other effects. */
   readonly by: string | null;
   /** What the union of this layer and all below shows; null for nothing. */
   readonly node: NodeStat | null;
@@ -95,7 +96,7 @@ interface Events {
 function judge(events: Events, before: TreeNode | null, after: TreeNode | null): Omit<PathStep, "node"> {
   if (after === null) {
     if (before === null) return { effect: "untouched", by: null };
-    if (events.obstacle !== null) return { effect: "hidden", by: events.obstacle };
+    if (events.obstacle !== null) return { effect: "displaced", by: events.obstacle };
     return events.whiteout === null
       ? { effect: "hidden", by: events.opaque }
       : { effect: "deleted", by: events.whiteout };
