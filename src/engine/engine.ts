@@ -20,6 +20,18 @@ export interface CallOptions {
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
 
+/** What a call may be given that takes a source of images in place of one of the store. */
+export interface SourceCallOptions extends CallOptions {
+  /** `os/architecture[/variant]`, of the images to take. Default: this machine's where a source leaves the choice. */
+  readonly platform?: string | undefined;
+}
+
+/** An archive, whose form is told by what it holds, or the name of a source such as `oci:DIR:TAG` (docs/sources.md). */
+export type LoadInput =
+  | { readonly file: string }
+  | { readonly stream: NodeJS.ReadableStream }
+  | { readonly source: string };
+
 export type ProgressEvent =
   /** A layer that must be unpacked; `total` are its stored bytes. */
   | { readonly type: "layer-start"; readonly layer: Digest; readonly total: number }
@@ -28,6 +40,11 @@ export type ProgressEvent =
   | { readonly type: "layer-done"; readonly layer: Digest; readonly warnings: readonly Warning[] }
   /** The layer was in the store already. */
   | { readonly type: "layer-exists"; readonly layer: Digest };
+
+export interface ExplainOptions extends ReadOptions {
+  /** A path inside the image; it need not be there any more. */
+  readonly path?: string | Buffer | undefined;
+}
 
 export interface LoadedImage {
   readonly id: Digest;
@@ -119,6 +136,12 @@ export interface TreeNode {
   readonly layer: number;
 }
 
+export type ReadOptions = Pick<SourceCallOptions, "platform" | "signal">;
+
+export interface ListOptions extends ReadOptions {
+  readonly recursive?: boolean | undefined;
+}
+
 /** An `A`dded, `C`hanged or `D`eleted path, as `docker diff` shows it. */
 export interface Change {
   readonly kind: "A" | "C" | "D";
@@ -133,18 +156,12 @@ export interface Change {
 export interface Engine extends AsyncDisposable {
   readonly root: string;
 
-  /** Loads every image of a `docker save` archive. Several calls at once, also in other processes, unpack a layer once. */
-  load(
-    input: { readonly file: string } | { readonly stream: NodeJS.ReadableStream },
-    options?: CallOptions,
-  ): Promise<LoadedImage[]>;
+  /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
+  load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
   /** Newest first. */
   images(): Promise<ImageSummary[]>;
-  /**
-   * The stack of layers of an image, in the store or in an archive (`docker-archive:FILE`). With a path, also which of
-   * them put it there, replaced or deleted it.
-   */
-  explain(image: string, options?: { readonly path?: string | Buffer | undefined }): Promise<Explanation>;
+  /** The stack of layers of an image. With a path, also which of them put it there, replaced or deleted it. */
+  explain(image: string, options?: ExplainOptions): Promise<Explanation>;
   /**
    * Whose a directory of the storage driver is: given as `overlay2/<id>`, `<id>`, `l/<link>`, or as a path that begins
    * with `/` or `.`, also with what follows inside. null: the text has no such form, or is an image's name or id.
@@ -159,12 +176,19 @@ export interface Engine extends AsyncDisposable {
   unmount(request: UnmountRequest): Promise<void>;
   mounts(): Promise<MountSummary[]>;
 
-  /** Writes the image's tree to a directory that is empty or absent. */
-  unpack(image: string, directory: string, options?: CallOptions): Promise<{ readonly warnings: readonly Warning[] }>;
+  /**
+   * Writes the image's tree to a directory that is empty or absent. Here and in `list` and `readFile`, `image` is a name
+   * or id, or names a source that holds one image: then no data root takes part.
+   */
+  unpack(
+    image: string,
+    directory: string,
+    options?: SourceCallOptions,
+  ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
-  list(image: string, path: string, options?: { readonly recursive?: boolean }): Promise<TreeNode[]>;
+  list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
   /** A file's content, symlinks followed inside the image. */
-  readFile(image: string, path: string): Promise<AsyncIterable<Buffer>>;
+  readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
 
   info(): Promise<StoreInfo>;
 

@@ -1,5 +1,4 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
@@ -10,7 +9,7 @@ import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
-import { openDockerArchive } from "../source/docker-archive.ts";
+import { parseSourceName } from "../source/source-name.ts";
 import type { Lock } from "../sys/lock.ts";
 import { keepOutDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
@@ -22,9 +21,11 @@ import { listImages } from "./list-images.ts";
 import { loadImages } from "./load.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
+import { openImage, openLoadInput, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
 import { unpackImage } from "./unpack.ts";
 
@@ -35,6 +36,10 @@ const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = dataRoot(options.root);
   const settings = { ...options, root, storageOptions: parseStorageOptions(options.storageOptions ?? []) };
+  const unpackSettings = {
+    maxLayerSize: options.maxLayerSize ?? null,
+    ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
+  };
   const pool = applyPool();
   let lock: Lock | null = null;
   const writing = once(() => {
@@ -48,33 +53,43 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const stores = await writing();
       const spoolDirectory = join(stores.layers.layout.own, "tmp");
       mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
-      const archive = "file" in input ? input.file : { stream: input.stream as AsyncIterable<Uint8Array> };
-      await using source = await openDockerArchive(archive, { spoolDirectory, signal: call.signal });
+      await using source = await openLoadInput(input, call, spoolDirectory);
       return await loadImages(stores, source, pool, call);
     },
     images: async () => listImages(await reading()),
-    explain: async (image, { path } = {}) => {
-      const place = path === undefined ? null : Buffer.from(path);
-      const source = sourceFile(image);
-      if (source === null) return explain(await reading(), image, place);
-      await using opened = await openDockerArchive(source, { spoolDirectory: tmpdir() });
-      return await explainSource({ name: image, images: opened.images }, place);
+    explain: async (image, call = {}) => {
+      const path = call.path === undefined ? null : Buffer.from(call.path);
+      await using source = await openImage(image, call);
+      if (source === null) return explain(await reading(), image, path);
+      return await explainSource(image, source.image, path, call);
     },
     explainDirectory: async (directory) =>
-      sourceFile(directory) === null ? explainDirectory(await reading(), directory) : null,
+      parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
     removeImage: async (image, { force = false } = {}) => removeImage(await writing(), image, force),
-    mount: async (request) => mountImage(await writing(), request),
+    mount: async (request) => {
+      refuseToMountSource(request.image);
+      return mountImage(await writing(), request);
+    },
     mountDirectories,
     unmount: async (request) => unmountTarget(await writing(), request),
     mounts: async () => listMounts(await reading()),
-    unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call),
-    list: async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false),
-    readFile: async (image, path) => readTreeFile(await reading(), image, path),
-    info: async () => storeInfo(await (isWritable(root) ? writing() : reading())),
-    apply: (directory, tar, call = {}) => {
-      const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
-      return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
+    unpack: async (image, directory, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
+      return await unpackSource(source, directory, unpackSettings, pool, call);
     },
+    list: async (image, path, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      return await listSource(source, path, call);
+    },
+    readFile: async (image, path, call = {}) => {
+      const source = await openImage(image, call);
+      if (source === null) return readTreeFile(await reading(), image, path);
+      return readSourceFile(source, path, call);
+    },
+    info: async () => storeInfo(await (isWritable(root) ? writing() : reading())),
+    apply: (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings }),
     changes: async (before, after) => treeChanges(before, after),
     diffTar,
     [Symbol.asyncDispose]: async () => {
@@ -82,10 +97,6 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       lock?.release();
     },
   };
-}
-
-function sourceFile(text: string): string | null {
-  return /^docker-archive:(.+)$/s.exec(text)?.[1] ?? null;
 }
 
 interface Settings extends Omit<EngineOptions, "storageOptions"> {

@@ -52,14 +52,15 @@ export function overlay(): Requirement {
 
 /**
  * Makes and mounts a file system below the temporary directory. Its loop device clears itself when the last mount goes
- * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most.
+ * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most. `size` such as
+ * "512M" or "40G"; the file takes what is written to it.
  */
-export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
+export function makeFileSystem(kind: FileSystemKind, size: string = KINDS[kind].size): TestFileSystem {
   const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
   const directory = join(parent, "mnt");
   try {
     mkdirSync(directory);
-    mountNew(kind, parent, directory);
+    mountNew(kind, size, parent, directory);
   } catch (error) {
     rmSync(parent, { recursive: true });
     throw error;
@@ -72,8 +73,8 @@ export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
   return { kind, directory, [Symbol.dispose]: dispose };
 }
 
-function mountNew(kind: FileSystemKind, parent: string, directory: string): void {
-  const { size, make } = KINDS[kind];
+function mountNew(kind: FileSystemKind, size: string, parent: string, directory: string): void {
+  const { make } = KINDS[kind];
   const [maker, ...options] = make;
   if (maker === undefined) {
     run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
@@ -95,7 +96,7 @@ function loopDevice(): Requirement {
 }
 
 function bytes(size: string): number {
-  return Number.parseInt(size, 10) * 1024 * 1024;
+  return Number.parseInt(size, 10) * 1024 ** (size.endsWith("G") ? 3 : 2);
 }
 
 function run(command: string, words: readonly string[]): void {

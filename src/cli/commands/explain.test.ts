@@ -10,14 +10,14 @@ describe("layerfs explain", () => {
     expect(status).toBe(0);
     expect(calls.slice(0, 2)).toEqual([
       ["explainDirectory", "nginx"],
-      ["explain", "nginx", { path: undefined }],
+      ["explain", "nginx", expect.objectContaining({ path: undefined })],
     ]);
     expect(stdout).toMatch(/┌ 2 {2}COPY topmost(.|\n)*└ 1 {2}COPY lowest(.|\n)*Joined by\ncd .* && mount -t overlay/);
   });
 
   it("asks for the path that follows", async () => {
     const { calls } = await runCommand(["explain", "nginx", "/etc/passwd"]);
-    expect(calls[1]).toEqual(["explain", "nginx", { path: "/etc/passwd" }]);
+    expect(calls[1]).toEqual(["explain", "nginx", expect.objectContaining({ path: "/etc/passwd" })]);
   });
 
   it("gives all of it as JSON, the lowest layer first", async () => {

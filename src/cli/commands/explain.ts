@@ -9,11 +9,13 @@ import { renderDirectoryExplanation } from "../render/directory-explanation.ts";
 import { renderExplanation } from "../render/explanation.ts";
 import { renderExplanationSVG } from "../render/explanation-svg.ts";
 import { withSession } from "../session.ts";
+import { platformOption } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 interface ExplainOptions {
   readonly trunc: boolean;
   readonly svg?: string;
+  readonly platform?: string;
 }
 
 export function explainCommand(context: Context): Command {
@@ -29,13 +31,14 @@ export function explainCommand(context: Context): Command {
     examples: [
       "layerfs explain nginx",
       "layerfs explain nginx /etc/passwd",
-      "layerfs explain --svg nginx.svg docker-archive:nginx.tar",
+      "layerfs explain docker-archive:nginx.tar /etc/passwd",
     ],
   })
-    .argument("<image>", "name or id, docker-archive:FILE, or a directory of the storage driver")
+    .argument("<image>", "name or id, a source such as oci:DIR, or a directory of the storage driver")
     .argument("[path]", "path inside the image")
     .option("--no-trunc", "whole instructions")
     .option("--svg <file>", "write the stack as a picture too")
+    .addOption(platformOption())
     .action(async (image: string, path: string | undefined, options: ExplainOptions, command: Command) => {
       await withSession(context, command, async (session) => {
         const directory = await untilAborted(session.engine.explainDirectory(image), session.signal);
@@ -44,7 +47,8 @@ export function explainCommand(context: Context): Command {
           await session.print(directory, () => renderDirectoryExplanation(directory));
           return;
         }
-        const explanation = await untilAborted(session.engine.explain(image, { path }), session.signal);
+        const call = { path, platform: options.platform, signal: session.signal };
+        const explanation = await untilAborted(session.engine.explain(image, call), session.signal);
         if (options.svg !== undefined) writeSVG(options.svg, explanation);
         const view = { fullInstructions: !options.trunc, now: session.now() };
         await session.print(explanation, () => renderExplanation(explanation, view));
