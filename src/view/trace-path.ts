@@ -1,7 +1,7 @@
 import { isLayerfsError } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
-import { cleanPath, joinKey, pathKey } from "../union/entry-path.ts";
+import { joinKey, nameKey } from "../union/entry-path.ts";
 import { lstat, type NodeStat, resolve } from "./lookup.ts";
 import { type LayerTarget, type MemoryTarget, memoryTarget } from "./memory-target.ts";
 import type { LayerEntries } from "./merged-tree.ts";
@@ -42,7 +42,7 @@ export interface PathTrace {
  * Fails with INVALID_LAYER as `mergeLayers` does.
  */
 export async function tracePath(layers: readonly (() => LayerEntries)[], path: Buffer): Promise<PathTrace | null> {
-  const asWritten = pathKey(cleanPath(path));
+  const asWritten = nameKey(path);
   const first = await traceKey(layers, asWritten, path);
   if (first.realPath === null || first.realPath === asWritten) {
     const isKnown = first.steps.some(({ node, effect }) => node !== null || effect !== "untouched");
@@ -74,7 +74,7 @@ async function traceLayer(target: MemoryTarget, index: number, entries: LayerEnt
   const layer = observe(target.layer(index), key, events);
   const changes = changeset(layer, { duplicates: "last-wins" });
   for await (const { entry, storedName } of entries) {
-    layer.storedAt(pathKey(cleanPath(storedName)));
+    layer.storedAt(nameKey(storedName));
     changes.add(entry);
   }
   const after = nodeAt(target.root, key);

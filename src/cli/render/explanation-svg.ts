@@ -1,5 +1,4 @@
 import { basename } from "node:path";
-import { printable } from "../../core/errors.ts";
 import type { Explanation, LayerSummary, PathExplanation, PathStepSummary } from "../../engine/explanation.ts";
 import { renderFacts } from "./explanation.ts";
 import { renderInstruction, shorten } from "./instruction.ts";
@@ -12,9 +11,8 @@ const MARGIN = 24;
 const INNER = WIDTH - 2 * MARGIN;
 const GAP = 10;
 const LINE = 17;
-/** Characters of the small fixed-width type that fit into a box; one is `MONO_WIDTH` wide. */
+/** Characters of the small fixed-width type that fit into a box. */
 const MONO_CHARACTERS = 122;
-const MONO_WIDTH = 6.65;
 const SIZE_BAR = 150;
 const INK = "#1f2933";
 const FAINT = "#6b7785";
@@ -158,14 +156,9 @@ function label(x: number, y: number, text: string, { size, weight, fill = INK, a
   return [svgElement("text", { x, y, "font-size": size, fill, ...optional }, [svgText(text)])];
 }
 
-/** The length is stated, so that every viewer's fixed-width type fits. */
 function mono(x: number, y: number, text: string, fill: string = INK): string[] {
   const attributes = { x, y, "font-size": 11, fill, "font-family": MONO, "xml:space": "preserve" };
-  return [
-    svgElement("text", { ...attributes, textLength: (printable(text).length * MONO_WIDTH).toFixed(1) }, [
-      svgText(text),
-    ]),
-  ];
+  return [svgElement("text", attributes, [svgText(text)])];
 }
 
 function sizeOf(layer: LayerSummary): number {

@@ -5,7 +5,7 @@ import type { TarEntry } from "../../tar/entry.ts";
 import { tarReader } from "../../tar/reader.ts";
 import { type SplitRecorder, splitRecorder } from "../../tar/tar-split.ts";
 import { changeset, type Effect } from "../../union/changeset.ts";
-import { cleanPath, pathKey } from "../../union/entry-path.ts";
+import { nameKey } from "../../union/entry-path.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { SpaceGuard } from "./space-guard.ts";
 
@@ -106,7 +106,7 @@ class EntryApplier {
 
 /** The name by which the file is found again: the entry's own, unless a symlink or `..` led somewhere else. */
 function splitName(entry: TarEntry, effect: Effect): Buffer {
-  if (effect.path === null || pathKey(cleanPath(entry.name)) === effect.path) return entry.name;
+  if (effect.path === null || nameKey(entry.name) === effect.path) return entry.name;
   return Buffer.from(effect.path, "latin1");
 }
 
