@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { renderExplanationSVG } from "../../src/cli/render/explanation-svg.ts";
+import type { Explanation } from "../../src/engine/explanation.ts";
 import { normalised } from "../tour/readme.ts";
 
 const checkout = join(import.meta.dirname, "../..");
@@ -23,26 +25,21 @@ export function makeExplainDocs(page: string): ExplainDocs {
   const layerfs = (...words: string[]): string => runLayerfs(root, words);
   try {
     layerfs("load", "-q", "-i", "sample/layerfs-sample.tar");
-    const { layers } = JSON.parse(layerfs("explain", "--format", "json", image)) as Explained;
+    const json = layerfs("explain", "--format", "json", image);
+    const { layers } = JSON.parse(json) as Explanation;
     const lowest = `overlay2/${layers[0]?.cacheID}/diff/etc/motd`;
     const block = (...words: string[]): string => `$ layerfs ${shown(words.join(" "))}\n${shown(layerfs(...words))}`;
-    const picture = join(directory, "explain.svg");
-    layerfs("explain", "--svg", picture, image);
     return {
       page: [
         ["stack", block("explain", image)],
         ["path", block("explain", image, removed)],
         ["directory", block("explain", lowest)],
       ].reduce((text, [name = "", output = ""]) => withBlock(text, name, output), page),
-      picture: shown(readFileSync(picture, "utf8")),
+      picture: renderExplanationSVG(JSON.parse(shown(json)) as Explanation),
     };
   } finally {
     rmSync(directory, { recursive: true });
   }
-}
-
-interface Explained {
-  readonly layers: readonly { readonly cacheID: string }[];
 }
 
 function runLayerfs(root: string, words: readonly string[]): string {

@@ -11,8 +11,8 @@ const MARGIN = 24;
 const INNER = WIDTH - 2 * MARGIN;
 const GAP = 10;
 const LINE = 17;
-/** Characters of the small fixed-width type that fit into a box. */
-const MONO_CHARACTERS = 122;
+/** As much of a command in the small fixed-width type as fits into a box. */
+const COMMAND_LINE = /.{1,121}(?:[:, ]|$)|.{1,122}/gsu;
 const SIZE_BAR = 150;
 const INK = "#1f2933";
 const FAINT = "#6b7785";
@@ -120,7 +120,7 @@ function factsOf(layer: LayerSummary, step: PathStepSummary | undefined): (reado
   return [["diffID", layer.diffID], ["chainID", layer.chainID], ...place, ...link, ...shared];
 }
 
-/** The command that joins the layers, broken at any character: it is one long word. */
+/** The command that joins the layers, broken after a separator: it is one long word. */
 function mountBox(
   { mountCommand, shortMountCommand, driver }: Explanation,
   path: PathExplanation | null,
@@ -128,7 +128,7 @@ function mountBox(
 ): Box {
   const command = shortMountCommand ?? mountCommand;
   if (command === null || path !== null) return { parts: [], height: 0 };
-  const lines = command.match(new RegExp(`.{1,${MONO_CHARACTERS}}`, "gsu")) ?? [];
+  const lines = command.match(COMMAND_LINE) ?? [];
   const height = 36 + lines.length * LINE;
   const frame = { x: MARGIN, y, width: INNER, height, rx: 7, fill: "#272e38" };
   return {
