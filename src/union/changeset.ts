@@ -55,11 +55,19 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     seen.add(key);
   };
 
+  /** One step from the directory above, if that is known; null where it leads to no directory. */
+  const belowCached = (components: Components): D | null => {
+    const name = components.at(-1);
+    const above = name === undefined ? undefined : parents.get(pathKey(components.slice(0, -1)));
+    if (name === undefined || above === undefined) return null;
+    return target.lookup(above, name).kind === "directory" ? target.enter(above, name) : null;
+  };
+
   const parentOf = (components: Components): D => {
     const key = pathKey(components);
     const cached = parents.get(key);
     if (cached !== undefined) return cached;
-    const directory = resolveDirectory(target, components, passed);
+    const directory = belowCached(components) ?? resolveDirectory(target, components, passed);
     if (parents.size >= MAX_CACHED_PARENTS) parents.clear();
     parents.set(key, directory);
     return directory;
