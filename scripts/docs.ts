@@ -1,7 +1,14 @@
-/** `npm run docs`: writes the parts of the documentation that are made from the code. */
+/** `npm run docs`: writes the parts of the documentation that are made from the code and from what the command prints. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withEdgeTable } from "./docs/edge-table.ts";
+import { makeExplainDocs } from "./docs/explain-page.ts";
 
-const path = join(import.meta.dirname, "../docs/layers.md");
-writeFileSync(path, withEdgeTable(readFileSync(path, "utf8")));
+const docs = join(import.meta.dirname, "../docs");
+const read = (name: string): string => readFileSync(join(docs, name), "utf8");
+const write = (name: string, text: string): void => writeFileSync(join(docs, name), text);
+
+write("layers.md", withEdgeTable(read("layers.md")));
+const { page, picture } = makeExplainDocs(read("explain.md"));
+write("explain.md", page);
+write("explain.svg", picture);

@@ -6,12 +6,11 @@ export type {
   DirectoriesMountRequest,
   Engine,
   EngineOptions,
-  Explanation,
+  ExplainOptions,
   HistoryStep,
   ImageFilters,
   ImageInspection,
   ImageSummary,
-  LayerSummary,
   ListOptions,
   LoadedImage,
   LoadInput,
@@ -27,5 +26,17 @@ export type {
   TreeNode,
   UnmountRequest,
 } from "./engine/engine.ts";
+export type {
+  ContainerName,
+  DirectoryExplanation,
+  DirectoryRole,
+  Explanation,
+  LayerBlob,
+  LayerSummary,
+  LayerUse,
+  PathExplanation,
+  PathNode,
+  PathStepSummary,
+} from "./engine/explanation.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export type { Warning } from "./layer/apply/warnings.ts";

@@ -2,6 +2,9 @@ import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withEdgeTable } from "../scripts/docs/edge-table.ts";
+import { makeExplainDocs } from "../scripts/docs/explain-page.ts";
+import { overlay } from "./support/filesystems.ts";
+import { requires } from "./support/requires.ts";
 import { checkout, projectFiles, readText } from "./support/tree.ts";
 
 const pages = projectFiles().filter((path) => path.endsWith(".md"));
@@ -39,4 +42,13 @@ describe("the README", () => {
 it("has the table of odd layers as the corpus has them (else: npm run docs)", () => {
   const page = readText("docs/layers.md");
   expect(withEdgeTable(page)).toBe(page);
+});
+
+describe("docs/explain.md", () => {
+  requires(overlay());
+
+  it("has what the commands print, and the picture that they draw (else: npm run docs)", () => {
+    const page = readText("docs/explain.md");
+    expect(makeExplainDocs(page)).toEqual({ page, picture: readText("docs/explain.svg") });
+  });
 });

@@ -68,6 +68,8 @@ describe("the tour in the README", () => {
     [`/r/overlay2/${"0a".repeat(32)}/diff`, "/r/overlay2/CACHE-ID/diff"],
     [`/r/vfs/dir/${"0a".repeat(32)}`, "/r/vfs/dir/CACHE-ID"],
     [`lowerdir=l/${"AB".repeat(13)}:l/${"CD".repeat(13)}`, "lowerdir=l/SHORT-ID:l/SHORT-ID"],
+    [`cache-id     ${"0a".repeat(32)}`, "cache-id     CACHE-ID"],
+    [`link         l/${"AB".repeat(13)}`, "link         l/SHORT-ID"],
     [`sha256:${"0a".repeat(32)}`, `sha256:${"0a".repeat(32)}`],
     [
       "REPOSITORY   CREATED         SIZE\nsample       22 months ago   126kB",

@@ -17,7 +17,8 @@ export function normalised(output: string): string {
   return output
     .replace(/\S*\/layerfs-tour-\w{6}/g, "/tmp/layerfs-tour")
     .replace(/(\/(?:overlay2|vfs\/dir)\/)[0-9a-f]{64}/g, "$1CACHE-ID")
-    .replace(/(\/overlay2\/l\/|(?<=[:=])l\/)[0-9A-Z]{26}/g, "$1SHORT-ID")
+    .replace(/(cache-id +|(?<= )overlay2\/)[0-9a-f]{64}/g, "$1CACHE-ID")
+    .replace(/(\/overlay2\/l\/|(?<=[:= "])l\/)[0-9A-Z]{26}/g, "$1SHORT-ID")
     .replace(/\b(\d+ (second|minute|hour|day|week|month|year)s?|About an? (minute|hour)) ago/g, "2 years ago")
     .replace(/^(REPOSITORY .*)CREATED +SIZE/gm, "$1CREATED       SIZE");
 }

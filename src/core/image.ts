@@ -28,6 +28,8 @@ export interface Layer {
 export interface Image {
   readonly id: Digest;
   readonly config: ImageConfig;
+  /** Digest of the manifest that led to it, where the source has one. */
+  readonly manifestDigest?: Digest | undefined;
   readonly platform: Platform;
   /** Names that the source gives the image, such as the RepoTags of a docker-archive. */
   readonly names: readonly NamedReference[];

@@ -25,6 +25,13 @@ export interface LayerPlace {
   readonly lowers: readonly string[];
 }
 
+/** A path below the driver's home as a layer and what follows. */
+export interface LayerAddress {
+  readonly id: string;
+  /** Relative to the root of the layer's files, "" for it; null where the path leads to no such file. */
+  readonly path: string | null;
+}
+
 export interface PlanOptions {
   /** Directory where the tree shall appear; it exists. */
   readonly target: string;
@@ -81,6 +88,13 @@ export interface StorageDriver {
   plan(id: string, options: PlanOptions): MountStep[];
   /** What `info` shows: pairs in Docker's words. */
   status(): readonly (readonly [string, string])[];
+  /**
+   * The layer that a path below `home` (relative to it) belongs to, whether the layer is there or not, and the rest of
+   * the path; null for a path that is no layer's.
+   */
+  identify(path: string): LayerAddress | null;
+  /** A shorter name of `place(id).directory`, relative to `home`; null where the driver keeps none. Fails as `place`. */
+  shortPath(id: string): string | null;
   /** What `inspect` shows as GraphDriver.Data, with Docker's keys; null where Docker shows null. */
   data(id: string): Readonly<Record<string, string>> | null;
 }

@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
+import type { LayerAddress } from "./driver.ts";
 import { attempt } from "./layer-directories.ts";
+import { isLayerID } from "./layer-id.ts";
 
 /*
  * Docker's files of an overlay2 layer: `<id>/diff` the layer's files, `<id>/link` its short name, `<id>/lower` the
@@ -100,7 +102,7 @@ export function readLowerLinks(home: string, id: string): string[] {
 export function writeLower(home: string, id: string, linkNames: readonly string[]): void {
   const path = layerPaths(home, id).lower;
   // Other processes look at the lowers of layers that are being made, and must not see half of them.
-  writeRecord(`${path}.new`, linkNames.map((linkName) => `l/${linkName}`).join(":"));
+  writeRecord(`${path}.new`, linkNames.map(shortPath).join(":"));
   attempt("rename", path, () => renameSync(`${path}.new`, path));
 }
 
@@ -112,6 +114,23 @@ export function resolveLink(home: string, linkName: string): string {
   const found = /^\.\.\/([^/]+)\/diff$/.exec(target);
   if (found?.[1] === undefined) throw corrupt(`${path}: expected ../ID/diff, found ${JSON.stringify(target)}`);
   return join(dirname(dirname(path)), found[1], "diff");
+}
+
+/** A layer's directory by its short name, relative to `home`. */
+export function shortPath(linkName: string): string {
+  return `l/${linkName}`;
+}
+
+/** The layer that `<id>/…` or `l/<short name>/…` belongs to; see `StorageDriver.identify`. */
+export function identifyLayer(home: string, path: string): LayerAddress | null {
+  const [first = "", second = "", ...rest] = path.split("/");
+  if (first !== "l") {
+    const isFile = second === "diff" || second === "merged";
+    return isLayerID(first) ? { id: first, path: isFile ? rest.join("/") : null } : null;
+  }
+  const target = isLinkName(second) ? readLink(join(linkDirectory(home), second)) : null;
+  const [, id = ""] = /^\.\.\/([^/]+)\/diff$/.exec(target ?? "") ?? [];
+  return isLayerID(id) ? { id, path: rest.join("/") } : null;
 }
 
 const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -24,6 +24,7 @@ import {
   sweepTestTrees,
 } from "./overlay2-checks.ts";
 import {
+  identifyLayer,
   layerPaths,
   linkDirectory,
   newLinkName,
@@ -32,6 +33,7 @@ import {
   removeLink,
   resolveLink,
   restoreLink,
+  shortPath,
   writeLink,
   writeLower,
 } from "./overlay2-layout.ts";
@@ -118,6 +120,11 @@ function driver(settings: Settings): StorageDriver {
     list: async () => layerIDs(home),
     place: (id) => place(home, id),
     plan: (id, options) => plan(home, id, options, userNamespace),
+    identify: (path) => identifyLayer(home, path),
+    shortPath: (id) => {
+      requireLayer(home, id);
+      return shortPath(readLinkName(home, id));
+    },
     status: () => status(settings, isNativeDiff),
     data: (id) => data(home, id),
   };

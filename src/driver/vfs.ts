@@ -10,7 +10,7 @@ import {
   removeLayerDirectory,
   syncFileSystem,
 } from "./layer-directories.ts";
-import { checkLayerID } from "./layer-id.ts";
+import { checkLayerID, isLayerID } from "./layer-id.ts";
 import { checkOptions } from "./storage-options.ts";
 
 /**
@@ -52,6 +52,11 @@ function driver(home: string, layers: string, readOnly: boolean): StorageDriver 
     plan: (id, options) => [
       { kind: "bind", source: existing(layers, id), target: options.target, readOnly: options.readOnly },
     ],
+    identify: (path) => {
+      const [, id = "", rest = ""] = /^dir\/([^/]+)(?:\/(.*))?$/.exec(path) ?? [];
+      return isLayerID(id) ? { id, path: rest } : null;
+    },
+    shortPath: () => null,
     status: () => [],
     data: () => null,
   };

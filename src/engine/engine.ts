@@ -1,6 +1,7 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -41,6 +42,11 @@ export type ProgressEvent =
   /** The layer was in the store already. */
   | { readonly type: "layer-exists"; readonly layer: Digest };
 
+export interface ExplainOptions extends ReadOptions {
+  /** A path inside the image; it need not be there any more. */
+  readonly path?: string | Buffer | undefined;
+}
+
 export interface LoadedImage {
   readonly id: Digest;
   /** Familiar names it was given, such as `nginx:latest`; none: it is known by its id only. */
@@ -78,33 +84,6 @@ export interface ImageSummary {
   readonly created: string | null;
   /** Bytes of the content of all its layers. */
   readonly size: number;
-}
-
-/** One layer in the stack of an image, lowest first. */
-export interface LayerSummary {
-  readonly diffID: Digest;
-  readonly chainID: Digest;
-  readonly parent: Digest | null;
-  readonly cacheID: string;
-  /** Bytes of content. */
-  readonly size: number;
-  /** Where the driver keeps the layer's files. */
-  readonly directory: string;
-  /** The instruction that made it, from the image's history; null where the history does not tell. */
-  readonly createdBy: string | null;
-  /** Other images that stand on this layer: their familiar names, or ids where they have none. */
-  readonly sharedWith: readonly string[];
-}
-
-export interface Explanation {
-  readonly id: Digest;
-  readonly names: readonly string[];
-  readonly created: string | null;
-  readonly platform: string;
-  readonly driver: string;
-  readonly layers: readonly LayerSummary[];
-  /** The mount command that joins the layers (for vfs a bind mount). */
-  readonly mountCommand: string;
 }
 
 /** One image as `docker inspect` of Docker 20.10 shows it: the same fields in the same order. */
@@ -257,7 +236,13 @@ export interface Engine extends AsyncDisposable {
   inspect(image: string): Promise<ImageInspection>;
   /** Newest step first. */
   history(image: string): Promise<HistoryStep[]>;
-  explain(image: string): Promise<Explanation>;
+  /** The stack of layers of an image. With a path, also which of them put it there, replaced or deleted it. */
+  explain(image: string, options?: ExplainOptions): Promise<Explanation>;
+  /**
+   * Whose a directory of the storage driver is: given as `overlay2/<id>`, `<id>`, `l/<link>`, or as a path that begins
+   * with `/` or `.`, also with what follows inside. null: the text has no such form, or is an image's name or id.
+   */
+  explainDirectory(directory: string): Promise<DirectoryExplanation | null>;
   /** Gives an image one more name, which it takes away from another image that has it. */
   tag(source: string, target: string): Promise<TaggedImage>;
   /**

@@ -1,56 +1,115 @@
 import { chainIDs } from "../core/chain-id.ts";
-import { configPlatform, type HistoryEntry } from "../core/config.ts";
+import { configPlatform } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
+import { isLayerfsError } from "../core/errors.ts";
 import { formatPlatform } from "../core/platform.ts";
-import type { MountStep } from "../driver/plan.ts";
+import { readRegistryBlobs } from "../image/distribution.ts";
 import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
-import type { LayerRecord } from "../layer/records.ts";
 import { placeOf } from "../layer/whole.ts";
-import type { Explanation, LayerSummary } from "./engine.ts";
+import { layerMakers } from "./explain-history.ts";
+import { explainPath } from "./explain-path.ts";
+import type { Explanation, LayerSummary } from "./explanation.ts";
+import { mountCommand, shortMountCommand } from "./mount-command.ts";
+import { storedEntries } from "./stored-entries.ts";
 import { type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
-/** The whole way from a name to the directories on disk. */
-export function explain(stores: Stores, text: string): Promise<Explanation> {
-  return whileThere(stores, text, (image) => explainStored(stores, image));
+/**
+ * The whole way from a name to the directories on disk. What the driver has lost is told in `problems`, for that is
+ * when one asks. Fails as `openStoredImage`, and with NOT_FOUND for a path that no layer has.
+ */
+export function explain(stores: Stores, text: string, path: Buffer | null): Promise<Explanation> {
+  return whileThere(stores, text, (image) => explainStored(stores, image, path));
 }
 
-function explainStored(stores: Stores, { id, config, layers }: StoredImage): Explanation {
-  const repositories = readRepositories(stores.images);
+async function explainStored(
+  stores: Stores,
+  { id, config, layers }: StoredImage,
+  path: Buffer | null,
+): Promise<Explanation> {
+  const names = tagsOf(readRepositories(stores.images), id).map(({ name }) => name);
   const makers = layerMakers(config.history);
   const users = layerUsers(stores, id);
-  const { driver } = stores.layers;
-  const top = layers.at(-1);
+  const problems: string[] = [];
+  const summaries = layers.map((layer, index): LayerSummary => {
+    const { chainID, diffID, parent, cacheID, size } = layer;
+    return {
+      ...{ chainID, diffID, parent, cacheID, size, storedSize: null },
+      ...whereItLies(stores, layer, problems),
+      createdBy: makers[index]?.createdBy ?? null,
+      sharedWith: users.get(chainID) ?? [],
+      blobs: readRegistryBlobs(stores.images, diffID),
+    };
+  });
   return {
+    source: null,
     id,
-    names: tagsOf(repositories, id).map(({ name }) => name),
+    names: names.filter((name) => !name.includes("@")),
+    manifests: names.filter((name) => name.includes("@")),
     created: config.created ?? null,
     platform: formatPlatform(configPlatform(config)),
-    driver: driver.name,
-    layers: layers.map((layer, index) => summarise(stores, layer, makers[index], users)),
-    mountCommand:
-      top === undefined
-        ? ""
-        : driver.plan(top.cacheID, { target: "TARGET", readOnly: true }).map(asCommand).join(" && "),
+    driver: stores.layers.driver.name,
+    layers: summaries,
+    ...mountCommands(stores, summaries, problems),
+    problems: [...new Set(problems)],
+    path:
+      path === null
+        ? null
+        : await explainPath(
+            layers.map(
+              ({ tarSplit }) =>
+                () =>
+                  storedEntries(tarSplit),
+            ),
+            path,
+          ),
   };
 }
 
-function summarise(
+/** A layer's directory and its short name in the driver; what is missing goes into `problems`. */
+export function whereItLies(
   stores: Stores,
-  layer: LayerRecord,
-  maker: HistoryEntry | undefined,
-  users: ReadonlyMap<Digest, readonly string[]>,
-): LayerSummary {
-  const { chainID, diffID, parent, cacheID, size } = layer;
-  const { directory } = placeOf(stores.layers, layer);
-  const createdBy = maker?.createdBy ?? null;
-  return { chainID, diffID, parent, cacheID, size, directory, createdBy, sharedWith: users.get(chainID) ?? [] };
+  layer: { readonly cacheID: string; readonly chainID: Digest | null },
+  problems: string[],
+): { readonly directory: string | null; readonly link: string | null } {
+  const { driver } = stores.layers;
+  return {
+    directory: unlessBroken(() => {
+      const { cacheID, chainID } = layer;
+      return (chainID === null ? driver.place(cacheID) : placeOf(stores.layers, { cacheID, chainID })).directory;
+    }, problems),
+    link: unlessBroken(() => driver.shortPath(layer.cacheID), problems),
+  };
 }
 
-/** The history entries that made a layer, lowest first. */
-function layerMakers(history: readonly HistoryEntry[]): HistoryEntry[] {
-  return history.filter(({ emptyLayer }) => !emptyLayer);
+function mountCommands(
+  { layers: { driver } }: Stores,
+  layers: readonly LayerSummary[],
+  problems: string[],
+): Pick<Explanation, "mountCommand" | "shortMountCommand"> {
+  const top = layers.at(-1)?.cacheID ?? null;
+  const plan =
+    top === null ? null : unlessBroken(() => driver.plan(top, { target: "TARGET", readOnly: true }), problems);
+  if (plan === null) return { mountCommand: null, shortMountCommand: null };
+  const shortPaths = new Map(
+    layers.flatMap(({ directory, link }) => (directory === null || link === null ? [] : [[directory, link] as const])),
+  );
+  const [step] = plan;
+  return {
+    mountCommand: plan.map(mountCommand).join(" && "),
+    shortMountCommand: step === undefined || plan.length > 1 ? null : shortMountCommand(step, driver.home, shortPaths),
+  };
+}
+
+function unlessBroken<T>(read: () => T, problems: string[]): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (!isLayerfsError(error, "CORRUPT_STORE") && !isLayerfsError(error, "NOT_FOUND")) throw error;
+    problems.push(error.message);
+    return null;
+  }
 }
 
 /** For each chainID, how the images besides `except` that stand on it are called. */
@@ -65,13 +124,4 @@ function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
     }
   }
   return users;
-}
-
-function asCommand(step: MountStep): string {
-  if (step.kind === "bind") return `mount --bind ${step.readOnly ? "-o ro " : ""}${step.source} ${step.target}`;
-  const { lowers, upper, options, target } = step;
-  const layers = [`lowerdir=${lowers.join(":")}`];
-  if (upper !== undefined) layers.push(`upperdir=${upper.directory}`, `workdir=${upper.work}`);
-  const all = [...(upper === undefined ? ["ro"] : []), ...layers, ...options];
-  return `mount -t overlay overlay -o ${all.join(",")} ${target}`;
 }

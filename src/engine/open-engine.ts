@@ -8,12 +8,15 @@ import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
+import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
+import { explainDirectory } from "./explain-directory.ts";
+import { explainSource } from "./explain-source.ts";
 import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage } from "./inspect-image.ts";
@@ -57,7 +60,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     inspect: told(async (image) => inspectImage(await reading(), image)),
     history: told(async (image) => imageHistory(await reading(), image)),
     tag: told(async (source, target) => tagImage(await writing(), source, target)),
-    explain: told(async (image) => explain(await reading(), image)),
+    explain: told(async (image, call = {}) => {
+      const path = call.path === undefined ? null : Buffer.from(call.path);
+      await using source = await openImage(image, call);
+      if (source === null) return explain(await reading(), image, path);
+      return await explainSource(image, source.image, path, call);
+    }),
+    explainDirectory: told(async (directory) =>
+      parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
+    ),
     removeImage: told(async (image, { force = false, prune = true } = {}) =>
       removeImage(await writing(), image, { force, prune }),
     ),

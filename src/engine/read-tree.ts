@@ -1,14 +1,14 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { LayerRecord } from "../layer/records.ts";
-import { readLayerFile, readSplit } from "../layer/stored-tar.ts";
+import { readLayerFile } from "../layer/stored-tar.ts";
 import { placeOf } from "../layer/whole.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
-import { readHeaders } from "../tar/tar-split.ts";
 import { contentOf, list, lstat, resolve, walk } from "../view/lookup.ts";
-import { type LayerEntry, type MergedTree, mergeLayers } from "../view/merged-tree.ts";
+import { type MergedTree, mergeLayers } from "../view/merged-tree.ts";
 import type { PlacedNode } from "../view/node.ts";
 import type { TreeNode } from "./engine.ts";
+import { storedEntries } from "./stored-entries.ts";
 import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
@@ -45,11 +45,6 @@ export function findContent(tree: MergedTree, path: string): ReturnType<typeof c
 
 function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {
   return mergeLayers(layers.map(({ tarSplit }) => storedEntries(tarSplit)));
-}
-
-async function* storedEntries(tarSplit: string): AsyncGenerator<LayerEntry> {
-  for await (const { entry, recordedName } of readHeaders(readSplit(tarSplit)))
-    yield { entry, storedName: recordedName };
 }
 
 async function* readFrom(stores: Stores, image: StoredImage, directory: string, name: Buffer): AsyncGenerator<Buffer> {

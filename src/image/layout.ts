@@ -7,6 +7,8 @@ export interface ImageLayout {
   readonly content: string;
   readonly metadata: string;
   readonly repositories: string;
+  /** What dockerd knows of registries. */
+  readonly distribution: string;
 }
 
 export function imageLayout(root: string, driver: string): ImageLayout {
@@ -15,6 +17,7 @@ export function imageLayout(root: string, driver: string): ImageLayout {
     content: join(base, "imagedb", "content", "sha256"),
     metadata: join(base, "imagedb", "metadata", "sha256"),
     repositories: join(base, "repositories.json"),
+    distribution: join(base, "distribution"),
   };
 }
 

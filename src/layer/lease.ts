@@ -91,6 +91,12 @@ export function readLeases(layout: LayerLayout): Leases {
   return { live, stale };
 }
 
+/** The leases as they are written down, of owners that live or not; needs no lock and takes none. */
+export function listLeases(layout: LayerLayout): LeaseRecord[] {
+  const names = readNames(layout.leases).filter((name) => name.endsWith(SUFFIX));
+  return names.flatMap((name) => readLease(join(layout.leases, name)) ?? []);
+}
+
 function readLease(path: string): LeaseRecord | null {
   const text = readIfThere(path);
   if (text === null) return null;

@@ -6,7 +6,10 @@ import { type LayerRecord, readLayerRecord } from "./records.ts";
 import type { LayerStore } from "./store.ts";
 
 /** Where a recorded layer's files lie. Fails with CORRUPT_STORE where the driver does not have them. */
-export function placeOf({ driver }: LayerStore, { chainID, cacheID }: LayerRecord): LayerPlace {
+export function placeOf(
+  { driver }: LayerStore,
+  { chainID, cacheID }: Pick<LayerRecord, "chainID" | "cacheID">,
+): LayerPlace {
   try {
     return driver.place(cacheID);
   } catch (error) {

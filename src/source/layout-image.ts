@@ -29,6 +29,7 @@ export async function readLayoutImage(
   return {
     id: config.digest,
     config,
+    manifestDigest: manifest.digest,
     platform: configPlatform(config),
     names,
     layers: readLayers(files, manifest, config),

@@ -92,4 +92,18 @@ describe("changeset", () => {
     const layers: Layer[] = [[symlink("d/l", "/")], [file("d/l/a"), file("d/l/d"), file("d/l/b")]];
     expect(apply(...layers).paths).toEqual(["a", "d/", "d/l/", "d/l/b"]);
   });
+
+  it("looks for a directory in the one above it where that is known, not from the root", () => {
+    const target = memoryTarget().layer(0);
+    const looked: string[] = [];
+    const lookup = target.lookup.bind(target);
+    target.lookup = (at, name) => {
+      looked.push(`${at.path}/${name}`);
+      return lookup(at, name);
+    };
+    const changes = changeset(target, { duplicates: "refuse" });
+    for (const entry of [directory("a"), directory("a/b"), directory("a/b/c"), file("a/b/c/d")])
+      changes.add(tarEntry(entry));
+    expect(looked).toEqual(["/a", "a/b", "a/b/c"]);
+  });
 });

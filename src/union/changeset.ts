@@ -1,7 +1,7 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { ChangeTarget, Directory, Found } from "./change-target.ts";
-import { type Components, classifyEntry, cleanPath, joinKey, pathKey, printableKey } from "./entry-path.ts";
+import { type Components, classifyEntry, joinKey, nameKey, pathKey, printableKey } from "./entry-path.ts";
 
 /** What an entry did: `path` is the real path of the node it made, null where it made none (a whiteout, say). */
 export interface Effect {
@@ -43,7 +43,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   const passed = new Set<string>();
 
   const remember = (entry: TarEntry): void => {
-    const key = pathKey(cleanPath(entry.name));
+    const key = nameKey(entry.name);
     if (seen.has(key)) {
       if (options.duplicates === "refuse") {
         throw new LayerfsError("INVALID_LAYER", `${printable(entry.name)}: duplicates of file paths not supported`, {
@@ -55,11 +55,19 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     seen.add(key);
   };
 
+  /** One step from the directory above, if that is known; null where it leads to no directory. */
+  const belowCached = (components: Components): D | null => {
+    const name = components.at(-1);
+    const above = name === undefined ? undefined : parents.get(pathKey(components.slice(0, -1)));
+    if (name === undefined || above === undefined) return null;
+    return target.lookup(above, name).kind === "directory" ? target.enter(above, name) : null;
+  };
+
   const parentOf = (components: Components): D => {
     const key = pathKey(components);
     const cached = parents.get(key);
     if (cached !== undefined) return cached;
-    const directory = resolveDirectory(target, components, passed);
+    const directory = belowCached(components) ?? resolveDirectory(target, components, passed);
     if (parents.size >= MAX_CACHED_PARENTS) parents.clear();
     parents.set(key, directory);
     return directory;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { classifyEntry, cleanPath, joinKey, pathKey, printableKey } from "./entry-path.ts";
+import { classifyEntry, cleanPath, joinKey, nameKey, pathKey, printableKey } from "./entry-path.ts";
 
 describe("cleanPath", () => {
   it.each([
@@ -11,8 +11,14 @@ describe("cleanPath", () => {
     ["a/../../b", "b"],
     ["a/..", ""],
     ["\xff/..x", "\xff/..x"],
+    ["a/b/", "a/b"],
+    ["a/b//", "a/b"],
+    ["/", ""],
+    ["a/./b", "a/b"],
+    [".a/b./...", ".a/b./..."],
   ])("takes %s for %s", (name, expected) => {
     expect(pathKey(cleanPath(Buffer.from(name, "latin1")))).toBe(expected);
+    expect(nameKey(Buffer.from(name, "latin1"))).toBe(expected);
   });
 });
 

@@ -24,6 +24,8 @@ const SLASH = 0x2f;
 const WHITEOUT = Buffer.from(".wh.");
 const META = Buffer.from(".wh..wh.");
 const OPAQUE = Buffer.from(".wh..wh..opq");
+/** A part that is empty, `.` or `..`. */
+const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
 const DOT = Buffer.from(".");
 const DOTDOT = Buffer.from("..");
 
@@ -71,6 +73,12 @@ export function classifyEntry(name: Buffer): EntryPath {
 /** A path as a Map key: the bytes as latin1, joined by `/`, no leading slash, "" for the root. */
 export function pathKey(components: Components): string {
   return components.map((part) => part.toString("latin1")).join("/");
+}
+
+/** `pathKey(cleanPath(name))`, at once for a name that is clean already. */
+export function nameKey(name: Buffer): string {
+  const text = name.toString("latin1", 0, name.at(-1) === SLASH ? name.length - 1 : name.length);
+  return UNCLEAN.test(text) ? pathKey(cleanPath(name)) : text;
 }
 
 export function joinKey(directory: string, name: Buffer): string {

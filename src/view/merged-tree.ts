@@ -1,7 +1,7 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
-import { cleanPath, pathKey } from "../union/entry-path.ts";
+import { nameKey } from "../union/entry-path.ts";
 import { memoryTarget } from "./memory-target.ts";
 import type { DirectoryNode } from "./node.ts";
 
@@ -65,7 +65,7 @@ async function mergeLayer(
     onDuplicate: (path) => options.onDuplicate?.({ layer, path }),
   });
   const add = ({ entry, storedName }: LayerEntry): void => {
-    target.storedAt(pathKey(cleanPath(storedName)));
+    target.storedAt(nameKey(storedName));
     changes.add(entry);
   };
   // Without this distinction each entry of an array would wait for a turn of the microtask queue.

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import type { DriverContext, StorageDriver } from "../../src/driver/driver.ts";
 import { mountAll, unmount } from "../../src/mount/mounter.ts";
@@ -86,6 +86,21 @@ export function driverContract(name: string, subject: DriverUnderTest): void {
         const isFullTree = driver.traits.layerForm === "full-tree";
         expect(existsSync(join(directory, "etc/a"))).toBe(isFullTree);
         expect(lowers).toEqual(isFullTree ? [] : [driver.place(BASE).directory]);
+      });
+
+      it("makes a directory by whose paths the layer is known again", async () => {
+        await layer(BASE, null, { f: "1" });
+        const directory = relative(driver.home, driver.place(BASE).directory);
+        expect(driver.identify(directory)).toEqual({ id: BASE, path: "" });
+        expect(driver.identify(join(directory, "etc/a"))).toEqual({ id: BASE, path: "etc/a" });
+        const short = driver.shortPath(BASE);
+        if (short === null) return;
+        expect(driver.identify(join(short, "etc/a"))).toEqual({ id: BASE, path: "etc/a" });
+        expect(readFileSync(join(driver.home, short, "f"), "utf8")).toBe("1");
+      });
+
+      it.each(["", "l", "l/NOSUCHLINK", "../x"])("knows no layer by the path %j", (path) => {
+        expect(driver.identify(path)).toBeNull();
       });
 
       it("fails with CONFLICT for an id that is there, which it leaves alone", async () => {

@@ -3,7 +3,8 @@ import type { Context, OutputStream } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Digest } from "../../src/core/digest.ts";
 import { digestOf } from "../../src/core/digest.ts";
-import type { Engine, EngineOptions, Explanation, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
+import type { Engine, EngineOptions, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
+import type { DirectoryExplanation, Explanation } from "../../src/engine/explanation.ts";
 
 /** Milliseconds since 1970 of every run: 2026-01-15. */
 export const NOW: number = Date.parse("2026-01-15T00:00:00Z");
@@ -65,8 +66,10 @@ export function treeNode(node: Partial<Omit<TreeNode, "name">> & { readonly name
 }
 
 export const EXPLANATION: Explanation = {
+  source: null,
   id: IMAGE_ID,
   names: ["nginx:latest"],
+  manifests: [`nginx@${digestOf("manifest")}`],
   created: "2026-01-01T00:00:00Z",
   platform: "linux/amd64",
   driver: "overlay2",
@@ -76,11 +79,30 @@ export const EXPLANATION: Explanation = {
     parent: index === 0 ? null : digestOf("chain lowest"),
     cacheID: name,
     size: 1_240_000,
+    storedSize: null,
     directory: `/root/overlay2/${name}/diff`,
+    link: `l/${name.toUpperCase()}`,
     createdBy: `/bin/sh -c #(nop)  COPY ${name} / # buildkit`,
     sharedWith: index === 0 ? ["redis:7"] : [],
+    blobs: index === 0 ? [{ digest: digestOf("blob"), repository: "docker.io/library/nginx" }] : [],
   })),
-  mountCommand: "mount -t overlay overlay -o lowerdir=a:b /mnt",
+  mountCommand: "mount -t overlay overlay -o lowerdir=/root/overlay2/topmost/diff:/root/overlay2/lowest/diff TARGET",
+  shortMountCommand: "cd /root/overlay2 && mount -t overlay overlay -o lowerdir=l/TOPMOST:l/LOWEST TARGET",
+  problems: [],
+  path: null,
+};
+
+export const DIRECTORY_EXPLANATION: DirectoryExplanation = {
+  driver: "overlay2",
+  cacheID: "lowest",
+  role: "layer",
+  directory: "/root/overlay2/lowest/diff",
+  link: "l/LOWEST",
+  layer: { chainID: digestOf("chain lowest"), diffID: digestOf("diff lowest"), size: 1_240_000 },
+  images: [{ id: IMAGE_ID, names: ["nginx:latest"], index: 0, count: 2, createdBy: "COPY lowest / # buildkit" }],
+  containers: [],
+  owner: null,
+  path: null,
 };
 
 export const INSPECTION: ImageInspection = {
@@ -138,6 +160,7 @@ function fakeEngine(): Engine {
     ],
     explain: async () => EXPLANATION,
     tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
+    explainDirectory: async (directory) => (directory.startsWith("/") ? DIRECTORY_EXPLANATION : null),
     removeImage: async (image) => ({
       steps: [
         { kind: "untagged", name: image },

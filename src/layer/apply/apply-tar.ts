@@ -5,7 +5,7 @@ import type { TarEntry } from "../../tar/entry.ts";
 import { tarReader } from "../../tar/reader.ts";
 import { type SplitRecorder, splitRecorder } from "../../tar/tar-split.ts";
 import { changeset, type Effect } from "../../union/changeset.ts";
-import { cleanPath, pathKey } from "../../union/entry-path.ts";
+import { nameKey } from "../../union/entry-path.ts";
 import type { LayerWriter } from "./layer-writer.ts";
 import type { SpaceGuard } from "./space-guard.ts";
 
@@ -110,7 +110,7 @@ class EntryApplier {
  */
 function splitName(entry: TarEntry, effect: Effect): Buffer {
   if (effect.path === null) return entry.name;
-  const isPlain = pathKey(cleanPath(entry.name)) === effect.path && !UPWARDS.test(entry.name.toString("latin1"));
+  const isPlain = nameKey(entry.name) === effect.path && !UPWARDS.test(entry.name.toString("latin1"));
   return isPlain ? entry.name : Buffer.from(effect.path, "latin1");
 }
 

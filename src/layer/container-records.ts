@@ -1,0 +1,38 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Digest, parseDigest } from "../core/digest.ts";
+import type { LayerLayout } from "./layout.ts";
+import { readNames } from "./records.ts";
+
+/** The layers of a container, as Docker's layer database records them (moby, layer/filestore.go): `mounts/<container>`. */
+export interface ContainerRecord {
+  readonly id: string;
+  /** The driver's id of the layer that the container writes to. */
+  readonly mountID: string | null;
+  /** The driver's id of the layer between it and the image. */
+  readonly initID: string | null;
+  /** ChainID of the image's topmost layer. */
+  readonly parent: Digest | null;
+}
+
+export function listContainerRecords(layout: LayerLayout): ContainerRecord[] {
+  return readNames(layout.mounts).map((id) => {
+    const field = (name: string): string | null => readIfThere(join(layout.mounts, id, name));
+    const parent = field("parent");
+    return {
+      id,
+      mountID: field("mount-id"),
+      initID: field("init-id"),
+      parent: parent === null ? null : parseDigest(parent),
+    };
+  });
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
