@@ -9,7 +9,7 @@ import { type Lock, tryLock } from "../sys/lock.ts";
 import { makeOverlay } from "../sys/overlay.ts";
 import { readDirectory } from "../sys/read-dir.ts";
 import { removeTree } from "../sys/remove-tree.ts";
-import { fstat } from "../sys/stat.ts";
+import { fstat, statfs } from "../sys/stat.ts";
 import { getXattr, setXattr } from "../sys/xattr.ts";
 import { attempt, isDirectory, makeDirectory } from "./layer-directories.ts";
 
@@ -113,7 +113,7 @@ function withTestTree<T>(parent: string, use: (tree: string) => T): T {
   try {
     return withNewTree(parent, use);
   } finally {
-    futimens(parentFd, mtime);
+    if (!statfs(parentFd).readOnly) futimens(parentFd, mtime);
     close(parentFd);
   }
 }

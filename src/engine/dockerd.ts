@@ -8,17 +8,25 @@ const VOLUMES = "volumes";
 const HELD_BY_DOCKERD = "metadata.db";
 
 /**
- * Keeps dockerd from starting on a data root, as long as the lock is held. Several writers hold it together. Where no
- * dockerd ever used the root, its file is made empty, which dockerd takes for a new one; modes are Docker's. Fails with
- * ROOT_IN_USE while a dockerd runs on the root.
+ * Keeps dockerd from starting on a data root, as long as the lock is held; null where no dockerd ever used the root.
+ * Several writers hold it together. Fails with ROOT_IN_USE while a dockerd runs on the root.
  */
-export function keepOutDockerd(root: string): Lock {
-  makeDirectories(root, 0o710);
+export function keepOutDockerd(root: string): Lock | null {
+  try {
+    return lockOut(root);
+  } catch (error) {
+    if (isLayerfsError(error) && error.errno === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/**
+ * The same where no dockerd ever used the root: its file is made empty, which dockerd takes for a new one; modes are
+ * Docker's.
+ */
+export function keepOutFirstDockerd(root: string): Lock {
   makeDirectories(join(root, VOLUMES), 0o701);
-  const path = join(root, VOLUMES, HELD_BY_DOCKERD);
-  const lock = tryLock(path, "shared", 0o644);
-  if (lock !== null) return lock;
-  throw heldByDockerd(root, path);
+  return lockOut(root, 0o644);
 }
 
 /** Whether a dockerd runs on the root. */
@@ -32,8 +40,11 @@ export function isHeldByDockerd(root: string): boolean {
   }
 }
 
-function heldByDockerd(root: string, path: string): LayerfsError {
-  return new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
-    hint: "stop that dockerd, or use another --root; reading (images, explain, ls, cat, info) works meanwhile",
+function lockOut(root: string, createMode?: number): Lock {
+  const path = join(root, VOLUMES, HELD_BY_DOCKERD);
+  const lock = tryLock(path, "shared", createMode);
+  if (lock !== null) return lock;
+  throw new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
+    hint: "stop that dockerd, or use another --root; reading (images, inspect, history, explain, ls, cat, info) works meanwhile",
   });
 }

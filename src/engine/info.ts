@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError } from "../core/errors.ts";
+import { listContainers } from "../image/containers.ts";
 import { listImageIDs } from "../image/image-db.ts";
 import type { LayerLayout } from "../layer/layout.ts";
 import { listChainIDs, readLayerRecord } from "../layer/records.ts";
@@ -9,6 +11,8 @@ import type { Stores } from "./stores.ts";
 export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
   const { layout, driver } = stores.layers;
   const chainIDs = listChainIDs(layout);
+  const containers = listContainers({ containers: join(stores.root, "containers"), mounts: layout.mounts });
+  const running = containers.filter((container) => container.running).length;
   return {
     root: stores.root,
     driver: driver.name,
@@ -16,6 +20,7 @@ export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
     status: driver.status(),
     images: listImageIDs(stores.images).length,
     layers: chainIDs.length,
+    containers: { running, stopped: containers.length - running },
     mounts: stores.holders.list().length,
     layersSize: chainIDs.reduce((sum, chainID) => sum + sizeOf(layout, chainID), 0),
     readOnly,

@@ -11,18 +11,23 @@ import { mountHolders } from "../mount/holders.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
-import { isHeldByDockerd, keepOutDockerd } from "./dockerd.ts";
+import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
+import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
+import { inspectImage } from "./inspect-image.ts";
 import { listImages } from "./list-images.ts";
-import { loadArchive } from "./load-archive.ts";
+import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
+import { openImage, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
+import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
 
 /** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
@@ -32,34 +37,57 @@ const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = dataRoot(options.root);
   const settings = { ...options, root, storageOptions: parseStorageOptions(options.storageOptions ?? []) };
+  const unpackSettings = {
+    maxLayerSize: options.maxLayerSize ?? null,
+    ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
+  };
   const pool = applyPool();
   let lock: Lock | null = null;
-  const writing = once(() => {
+  const writing = once(async () => {
     lock ??= keepOutDockerd(root);
-    return openStores(settings, "write");
+    const stores = await openStores(settings, "write");
+    lock ??= keepOutFirstDockerd(root);
+    return stores;
   });
   const reading = once(() => openStores(settings, "read"));
   return {
     root,
-    load: told(async (input, call = {}) => loadArchive(await writing(), input, pool, call)),
-    images: told(async () => listImages(await reading())),
+    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    images: told(async (filters) => listImages(await reading(), filters)),
+    inspect: told(async (image) => inspectImage(await reading(), image)),
+    history: told(async (image) => imageHistory(await reading(), image)),
+    tag: told(async (source, target) => tagImage(await writing(), source, target)),
     explain: told(async (image) => explain(await reading(), image)),
-    removeImage: told(async (image, { force = false } = {}) => removeImage(await writing(), image, force)),
-    mount: told(async (request) => mountImage(await writing(), request)),
+    removeImage: told(async (image, { force = false, prune = true } = {}) =>
+      removeImage(await writing(), image, { force, prune }),
+    ),
+    mount: told(async (request) => {
+      refuseToMountSource(request.image);
+      return mountImage(await writing(), request);
+    }),
     mountDirectories: told(mountDirectories),
     unmount: told(async (request) => unmountTarget(await writing(), request)),
     mounts: told(async () => listMounts(await reading())),
-    unpack: told(async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call)),
-    list: told(async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false)),
-    readFile: told(async (image, path) => readTreeFile(await reading(), image, path)),
+    unpack: told(async (image, directory, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
+      return await unpackSource(source, directory, unpackSettings, pool, call);
+    }),
+    list: told(async (image, path, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      return await listSource(source, path, call);
+    }),
+    readFile: told(async (image, path, call = {}) => {
+      const source = await openImage(image, call);
+      if (source === null) return readTreeFile(await reading(), image, path);
+      return readSourceFile(source, path, call);
+    }),
     info: told(async () => {
       const readOnly = !isWritable(root) || isHeldByDockerd(root);
       return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
     }),
-    apply: told(async (directory, tar, call = {}) => {
-      const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
-      return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
-    }),
+    apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
     changes: told(async (before, after) => treeChanges(before, after)),
     diffTar,
     [Symbol.asyncDispose]: async () => {

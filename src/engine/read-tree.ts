@@ -14,15 +14,7 @@ import type { Stores } from "./stores.ts";
 
 /** The nodes below `path`, or the one node there; computed from the layers' records, without mounting. */
 export function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
-  return whileThere(stores, image, ({ layers }) => listStored(layers, path, recursive));
-}
-
-async function listStored(layers: readonly LayerRecord[], path: string, recursive: boolean): Promise<TreeNode[]> {
-  const tree = await mergeStored(layers);
-  const place = resolve(tree, Buffer.from(path));
-  if (place.node.kind !== "directory") return [describe(place)];
-  if (!recursive) return list(tree, Buffer.from(path)).map(describe);
-  return [...walk(place)].slice(1).map(describe);
+  return whileThere(stores, image, async ({ layers }) => listMerged(await mergeStored(layers), path, recursive));
 }
 
 /** The content of the file that `path` leads to, symlinks followed inside the image. */
@@ -31,14 +23,24 @@ export function readTreeFile(stores: Stores, image: string, path: string): Promi
 }
 
 async function findStored(stores: Stores, image: StoredImage, path: string): Promise<AsyncIterable<Buffer>> {
-  const { layers } = image;
-  const place = resolve(await mergeStored(layers), Buffer.from(path));
-  if (place.node.kind !== "file") {
-    throw new LayerfsError("UNSUPPORTED", `${printable(path)} is no file but a ${place.node.kind}`);
-  }
-  const { layer, name } = contentOf(place);
-  const record = layers[layer] as LayerRecord;
+  const { layer, name } = findContent(await mergeStored(image.layers), path);
+  const record = image.layers[layer] as LayerRecord;
   return readFrom(stores, image, placeOf(stores.layers, record).directory, name);
+}
+
+/** The nodes of a merged tree below `path`, or the one node there. */
+export function listMerged(tree: MergedTree, path: string, recursive: boolean): TreeNode[] {
+  const place = resolve(tree, Buffer.from(path));
+  if (place.node.kind !== "directory") return [describe(place)];
+  if (!recursive) return list(tree, Buffer.from(path)).map(describe);
+  return [...walk(place)].slice(1).map(describe);
+}
+
+/** The layer that holds the file that `path` leads to, and its name there. Fails with UNSUPPORTED for what is no file. */
+export function findContent(tree: MergedTree, path: string): ReturnType<typeof contentOf> {
+  const place = resolve(tree, Buffer.from(path));
+  if (place.node.kind === "file") return contentOf(place);
+  throw new LayerfsError("UNSUPPORTED", `${printable(path)} is no file but a ${place.node.kind}`);
 }
 
 function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {

@@ -20,13 +20,9 @@ export async function recoverAll(stores: Stores): Promise<void> {
     if (staleness(holder) !== null && !(await hasChanges(stores, holder))) await dropHolder(stores, holder);
   }
   const { leases, own } = stores.layers.layout;
-  removeTemporaries(
-    stores.images.content,
-    dirname(stores.images.repositories),
-    leases,
-    stores.holders.directory,
-    join(own, "tmp"),
-  );
+  const { content, metadata, repositories } = stores.images;
+  const records = readNames(metadata).map((name) => join(metadata, name));
+  removeTemporaries(content, dirname(repositories), ...records, leases, stores.holders.directory, join(own, "tmp"));
   removeUnusedTargets(stores);
   await recover(stores.layers);
 }

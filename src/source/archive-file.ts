@@ -1,7 +1,5 @@
-import { randomBytes } from "node:crypto";
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import type { Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { decompress } from "../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import { cancellable } from "../core/cancellation.ts";
@@ -10,6 +8,7 @@ import { fromNodeError } from "../sys/errno.ts";
 import { tarReader } from "../tar/reader.ts";
 import { type ArchiveIndex, archiveIndexer } from "./archive-index.ts";
 import { walkArchive } from "./archive-walk.ts";
+import { openSpoolFile } from "./spool-file.ts";
 
 /** A tar archive, plain or compressed with gzip or zstd: a file's path, or a stream such as standard input. */
 export type ArchiveInput = string | { readonly stream: AsyncIterable<Uint8Array> };
@@ -104,47 +103,20 @@ async function spool(
   empty: () => LayerfsError,
   { spoolDirectory, beforeSpooling, signal }: ArchiveOptions,
 ): Promise<ArchiveFile> {
-  const file = await openNameless(spoolDirectory);
+  const { file, write } = await openSpoolFile(spoolDirectory);
   try {
     const { handler, index } = archiveIndexer(name);
     const reader = tarReader(handler);
     for await (const chunk of decompress(requireBytes(cancellable(source, signal), empty))) {
       reader.write(chunk);
       beforeSpooling?.(chunk.length);
-      await writeAll(file, chunk, spoolDirectory);
+      await write(chunk);
     }
     reader.end();
     return { name, index, file, close: () => file.close() };
   } catch (error) {
     await file.close();
     throw withObject(error, `archive ${name}`);
-  }
-}
-
-async function openNameless(directory: string): Promise<FileHandle> {
-  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}.tmp`);
-  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  try {
-    const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path).catch(async (error: NodeJS.ErrnoException) => {
-      // It may have been taken for what a crash left, and been removed already.
-      if (error.code === "ENOENT") return;
-      await file.close();
-      throw error;
-    });
-    return file;
-  } catch (error) {
-    throw fromNodeError(error, "create a temporary file in", directory);
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, directory: string): Promise<void> {
-  try {
-    for (let written = 0; written < bytes.length; ) {
-      written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
-    }
-  } catch (error) {
-    throw fromNodeError(error, "write a temporary file in", directory);
   }
 }
 

@@ -23,8 +23,9 @@ import type { Part, Performance } from "../support/store-actor.ts";
 import { checkout } from "../support/tree.ts";
 
 /** `npm run test:crash` asks for 200; CONTRIBUTING.md tells of these. */
-const kills = Number(process.env.LAYERFS_KILLS ?? 14);
-const seconds = Number(process.env.LAYERFS_SECONDS ?? 5) / 2;
+const kills = Number(process.env.LAYERFS_KILLS ?? 15);
+const ownKills = Math.ceil(kills / 2);
+const seconds = Number(process.env.LAYERFS_SECONDS ?? 2);
 const seed = process.env.LAYERFS_SEED ?? String(Date.now());
 
 describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s", (driver) => {
@@ -34,27 +35,30 @@ describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s"
   beforeAll(() => {
     if (missing !== null) return;
     place = makeFileSystem("ext4");
-    site = makeSite(place.directory, driver, sampleImages().slice(0, 3));
+    site = makeSite(place.directory, driver, sampleImages(kills > 50 ? 4 : 1).slice(0, 3));
   });
   afterAll(() => place?.[Symbol.dispose]());
 
-  it(`is whole after each of ${Math.ceil(kills / 2)} kill -9`, { timeout: 60_000 + kills * 10_000 }, async () => {
+  it(`is whole after each of ${ownKills} kill -9`, { timeout: 60_000 + kills * 10_000 }, async () => {
     const random = randomOf(`${seed} ${driver}`);
     const choices = victims(site);
     const startup = await startupTime();
     const durations = new Map<string, number>();
     const reached: string[] = [];
-    for (let number = 0; number < Math.ceil(kills / 2); number++) {
+    for (let number = 0; reached.length < ownKills && number < 3 * ownKills; number++) {
       const isLoad = random.fraction() < 0.6;
       const victim = random.pick(choices.filter(({ name }) => name.startsWith("load") === isLoad));
       const whole = durations.get(victim.name) ?? (await duration(site, victim));
-      durations.set(victim.name, whole);
       const earliest = Math.min(startup, whole) * 0.8;
       const moment = earliest + random.fraction() * (whole - earliest);
       await prepare(site, victim);
-      const wasAlive = await kill(site, victim, moment);
-      const what = `${victim.name}, ${Math.round(moment)} of ${Math.round(whole)} ms${wasAlive ? "" : " (done)"}: ${progressOf(site)}`;
-      reached.push(what);
+      const { wasAlive, milliseconds } = await kill(site, victim, moment);
+      // The machine is not always as busy.
+      durations.set(victim.name, wasAlive ? whole : milliseconds);
+      const what = `${victim.name}, ${Math.round(moment)} of ${Math.round(whole)} ms: ${progressOf(site)}`;
+      if (wasAlive) reached.push(what);
+      // Cleaning up can be interrupted as well.
+      if (random.fraction() < 0.3) await kill(site, random.pick(choices), moment);
       try {
         await expectWhole(site);
         await expectLoadsAgain(site, random.pick(site.images));
@@ -62,30 +66,34 @@ describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s"
         throw new Error(`kill ${number} with LAYERFS_SEED=${seed}: ${what}`, { cause: error });
       }
     }
+    expect(reached).toHaveLength(ownKills);
     report(driver, reached);
   });
 });
 
-describe.each(["overlay2", "vfs"] as const)("a store with eight users at once, one of them mortal, %s", (driver) => {
-  const missing = requires(overlay(), fileSystem("ext4"));
-  let place: TestFileSystem;
-  beforeAll(() => {
-    if (missing === null) place = makeFileSystem("ext4");
-  });
-  afterAll(() => place?.[Symbol.dispose]());
+describe.each(["overlay2", "vfs"] as const)(
+  "a store with eight users at once, and a ninth that is killed again and again, %s",
+  (driver) => {
+    const missing = requires(overlay(), fileSystem("ext4"));
+    let place: TestFileSystem;
+    beforeAll(() => {
+      if (missing === null) place = makeFileSystem("ext4");
+    });
+    afterAll(() => place?.[Symbol.dispose]());
 
-  it(`serves all of them for ${seconds} seconds and is whole afterwards`, {
-    timeout: 60_000 + seconds * 3000,
-  }, async () => {
-    const site = makeSite(place.directory, driver, sampleImages(1));
-    const users = Array.from({ length: 7 }, (_, number) => act(site, place.directory, number));
-    const [killed, ...performances] = await Promise.all([actAndDie(site, place.directory, 7), ...users]);
-    expect(performances.flatMap(({ faults }) => faults)).toEqual([]);
-    await expectWhole(site);
-    for (const image of site.images) await expectLoadsAgain(site, image);
-    reportCounts(driver, performances, killed);
-  });
-});
+    it(`serves all of them for ${seconds} seconds and is whole afterwards`, {
+      timeout: 60_000 + seconds * 3000,
+    }, async () => {
+      const site = makeSite(place.directory, driver, sampleImages(1));
+      const users = Array.from({ length: 8 }, (_, number) => act(site, place.directory, number));
+      const [killed, ...performances] = await Promise.all([actAndDie(site, place.directory, 8), ...users]);
+      expect(performances.flatMap(({ faults }) => faults)).toEqual([]);
+      await expectWhole(site);
+      for (const image of site.images) await expectLoadsAgain(site, image);
+      reportCounts(driver, performances, killed);
+    });
+  },
+);
 
 /** Runs one of the users in a process of its own. */
 async function act(site: Site, directory: string, number: number): Promise<Performance> {
@@ -143,5 +151,4 @@ function report(driver: SiteDriver, reached: readonly string[]): void {
   process.stdout.write(`${driver}: ${reached.length} kills, LAYERFS_SEED=${seed}\n`);
   if (process.env.LAYERFS_KILLS === undefined) return;
   for (const what of reached) process.stdout.write(`  ${what}\n`);
-  expect(reached.length).toBeGreaterThan(0);
 }

@@ -66,7 +66,7 @@ describe.each(["overlay2", "vfs"] as const)("a root that layerfs wrote, with %s"
       expect(await mountedTree(engine, "renamed:2")).toEqual(sampleTree);
       expect(await mountedTree(engine, "two:1")).toEqual(TREES.two);
       await engine.removeImage("renamed:2");
-      await engine.removeImage(sample);
+      await engine.removeImage(sample, { force: true });
       await engine.load({ file: archive(one) });
     });
     await whileRunning(await startDockerd(root, driver), async (daemon) => {

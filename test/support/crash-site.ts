@@ -93,12 +93,18 @@ export async function duration(site: Site, victim: Victim): Promise<number> {
   return performance.now() - start;
 }
 
-/** Starts the victim and kills it after so many milliseconds. Returns whether it was still alive then. */
-export async function kill(site: Site, victim: Victim, milliseconds: number): Promise<boolean> {
+/** Starts the victim and kills it after so many milliseconds, unless it has ended by itself; tells when it ended. */
+export async function kill(
+  site: Site,
+  victim: Victim,
+  moment: number,
+): Promise<{ readonly wasAlive: boolean; readonly milliseconds: number }> {
+  const start = performance.now();
   const { process, ended } = startVictim(site, victim);
-  await Promise.race([sleep(milliseconds), ended]);
+  await Promise.race([sleep(moment), ended]);
   process.kill("SIGKILL");
-  return (await ended).signal === "SIGKILL";
+  const { signal } = await ended;
+  return { wasAlive: signal === "SIGKILL", milliseconds: performance.now() - start };
 }
 
 /** What a look at the disk tells of how far the dead one had come. */

@@ -43,7 +43,9 @@ export async function startDockerd(root: string, driver: string): Promise<Docker
   for (const deadline = Date.now() + START_MS; run("version").status !== 0; await sleep(50)) {
     if (daemon.exitCode === null && Date.now() < deadline) continue;
     await end(daemon);
-    const words = readFileSync(join(place, "log"), "utf8").trimEnd().split("\n").at(-1);
+    const log = readFileSync(join(place, "log"), "utf8").trimEnd().split("\n");
+    // What its containerd says while it ends comes after the reason.
+    const words = log.findLast((line) => !/level=(debug|info|warning)/.test(line)) ?? log.at(-1);
     rmSync(place, { recursive: true });
     throw new Error(`dockerd did not start: ${words}`);
   }

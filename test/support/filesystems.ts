@@ -59,7 +59,8 @@ export function overlay(): Requirement {
 
 /**
  * Makes and mounts a file system below the temporary directory. Its loop device clears itself when the last mount goes
- * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most.
+ * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most. `size` such as
+ * "512M" or "40G"; the file takes what is written to it.
  */
 export function makeFileSystem(kind: FileSystemKind, form: FileSystemForm = {}): TestFileSystem {
   const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
@@ -102,7 +103,7 @@ function loopDevice(): Requirement {
 }
 
 function bytes(size: string): number {
-  return Number.parseInt(size, 10) * 1024 * 1024;
+  return Number.parseInt(size, 10) * 1024 ** (size.endsWith("G") ? 3 : 2);
 }
 
 function run(command: string, words: readonly string[]): void {

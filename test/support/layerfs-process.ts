@@ -15,12 +15,12 @@ export interface LayerfsProcess {
   readonly ended: Promise<Ending>;
 }
 
-/** `input` goes to standard input, which otherwise is empty. */
-export function startLayerfs(words: readonly string[], input?: Buffer): LayerfsProcess {
+/** `input` goes to standard input, which otherwise is empty; "open": nothing comes, and it does not end. */
+export function startLayerfs(words: readonly string[], input?: Buffer | "open"): LayerfsProcess {
   return startNode([join(checkout, "src/cli/main.ts"), ...words], input);
 }
 
-export function startNode(words: readonly string[], input?: Buffer): LayerfsProcess {
+export function startNode(words: readonly string[], input?: Buffer | "open"): LayerfsProcess {
   const process_ = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "pipe"] });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
@@ -30,7 +30,7 @@ export function startNode(words: readonly string[], input?: Buffer): LayerfsProc
   }
   // A process that is killed closes its end.
   process_.stdin.on("error", () => {});
-  process_.stdin.end(input);
+  if (input !== "open") process_.stdin.end(input);
   const ended = new Promise<Ending>((resolve, reject) => {
     process_.on("error", reject);
     process_.on("close", (status, signal) => resolve({ status, signal, ...output }));

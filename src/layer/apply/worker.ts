@@ -8,7 +8,8 @@ import { openWriter, unpackLayer } from "./unpack-layer.ts";
 
 /**
  * A thread that unpacks layers with synchronous system calls. It ends by itself after "stop", so that every descriptor
- * is closed (a terminated thread would leak those that native calls opened).
+ * is closed (a terminated thread would leak those that native calls opened). In the main thread this module does
+ * nothing: there it is only compiled.
  */
 const PROGRESS_EVERY = 4 * 1024 * 1024;
 
@@ -18,12 +19,10 @@ interface Running {
   applied: AppliedTar | null;
 }
 
-const port = parentPort;
-if (port === null) throw new Error("this module runs in a worker thread only");
 const running = new Map<number, Running>();
-const reply = (message: FromWorker): void => port.postMessage(message);
+const reply = (message: FromWorker): void => parentPort?.postMessage(message);
 
-port.on("message", (message: ToWorker) => {
+parentPort?.on("message", (message: ToWorker) => {
   switch (message.type) {
     case "apply":
       void apply(message);
@@ -35,7 +34,7 @@ port.on("message", (message: ToWorker) => {
       cancel(message.id);
       break;
     case "stop":
-      port.close();
+      parentPort?.close();
   }
 });
 

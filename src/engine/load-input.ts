@@ -1,32 +1,27 @@
 import { join } from "node:path";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { spaceGuard } from "../layer/apply/space-guard.ts";
-import { openDockerArchive } from "../source/docker-archive.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
-import type { CallOptions, Engine, LoadedImage } from "./engine.ts";
+import type { LoadedImage, LoadInput, ReadOptions } from "./engine.ts";
 import { loadImages } from "./load.ts";
+import { openLoadInput } from "./source.ts";
 import type { Stores } from "./stores.ts";
 
-/** Loads a `docker save` archive; one that must be kept meanwhile lies in the data root, and leaves the reserve free too. */
-export async function loadArchive(
+/** Loads all images of a source; an archive that must be kept meanwhile lies in the data root, and leaves the reserve free too. */
+export async function loadInput(
   stores: Stores,
-  input: Parameters<Engine["load"]>[0],
+  input: LoadInput,
   pool: ApplyPool,
-  options: CallOptions,
+  options: ReadOptions,
 ): Promise<LoadedImage[]> {
   const spoolDirectory = join(stores.layers.layout.own, "tmp");
   makeDirectories(spoolDirectory, 0o700);
   const fd = openDirectory(spoolDirectory);
   try {
     const space = spaceGuard(fd, { maxLayerSize: null });
-    const archive = "file" in input ? input.file : { stream: input.stream as AsyncIterable<Uint8Array> };
-    await using source = await openDockerArchive(archive, {
-      spoolDirectory,
-      beforeSpooling: space.bytes,
-      signal: options.signal,
-    });
+    await using source = await openLoadInput(input, options, { spoolDirectory, beforeSpooling: space.bytes });
     return await loadImages(stores, source, pool, options);
   } finally {
     close(fd);
