@@ -81,7 +81,7 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
       }
     },
     async [Symbol.asyncDispose]() {
-      await Promise.all(threads.map(stopThread));
+      await Promise.all(threads.splice(0).map(stopThread));
     },
   };
 }
