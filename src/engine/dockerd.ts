@@ -20,6 +20,6 @@ export function keepOutDockerd(root: string): Lock | null {
   }
   if (lock !== null) return lock;
   throw new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
-    hint: "stop that dockerd, or use another --root; reading (images, inspect, history, explain, ls, cat) works meanwhile",
+    hint: "stop that dockerd, or use another --root; reading (images, inspect, history, explain, ls, cat, info) works meanwhile",
   });
 }

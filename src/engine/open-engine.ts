@@ -1,6 +1,6 @@
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { LayerfsError } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains, prepareImageDb } from "../image/image-db.ts";
 import { imageLayout } from "../image/layout.ts";
@@ -66,7 +66,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call),
     list: async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false),
     readFile: async (image, path) => readTreeFile(await reading(), image, path),
-    info: async () => storeInfo(await (isWritable(root) ? writing() : reading())),
+    info: async () => storeInfo(isWritable(root) ? await unlessInUse(writing, reading) : await reading()),
     apply: (directory, tar, call = {}) => {
       const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
       return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
@@ -126,6 +126,16 @@ function isWritable(root: string): boolean {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "EACCES" || code === "EROFS") return false;
+    throw error;
+  }
+}
+
+/** A root that dockerd runs on is only read. */
+async function unlessInUse(writing: () => Promise<Stores>, reading: () => Promise<Stores>): Promise<Stores> {
+  try {
+    return await writing();
+  } catch (error) {
+    if (isLayerfsError(error, "ROOT_IN_USE")) return reading();
     throw error;
   }
 }
