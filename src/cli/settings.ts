@@ -53,6 +53,22 @@ export function maxLayerSizeOption(): Option {
   );
 }
 
+/** The operand of commands that read an image wherever it lies. */
+export const IMAGE_OPERAND =
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH";
+
+export interface SourceChoice {
+  readonly platform?: string;
+}
+
+/** Of commands that take a source of images. */
+export function platformOption(): Option {
+  return new Option(
+    "--platform <platform>",
+    "OS/ARCHITECTURE[/VARIANT] of the image in a source (default: this machine's)",
+  );
+}
+
 /** What was given after the verb wins over what was given before it; storage options add up. */
 export function readSettings(command: Command): Settings {
   const before = command.parent?.opts<GlobalOptions>();

@@ -20,6 +20,18 @@ export interface CallOptions {
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
 }
 
+/** What a call may be given that takes a source of images in place of one of the store. */
+export interface SourceCallOptions extends CallOptions {
+  /** `os/architecture[/variant]`, of the images to take. Default: this machine's where a source leaves the choice. */
+  readonly platform?: string | undefined;
+}
+
+/** An archive, whose form is told by what it holds, or the name of a source such as `oci:DIR:TAG` (docs/sources.md). */
+export type LoadInput =
+  | { readonly file: string }
+  | { readonly stream: NodeJS.ReadableStream }
+  | { readonly source: string };
+
 export type ProgressEvent =
   /** A layer that must be unpacked; `total` are its stored bytes. */
   | { readonly type: "layer-start"; readonly layer: Digest; readonly total: number }
@@ -218,6 +230,12 @@ export interface TreeNode {
   readonly layer: number;
 }
 
+export type ReadOptions = Pick<SourceCallOptions, "platform" | "signal">;
+
+export interface ListOptions extends ReadOptions {
+  readonly recursive?: boolean | undefined;
+}
+
 /** An `A`dded, `C`hanged or `D`eleted path, as `docker diff` shows it. */
 export interface Change {
   readonly kind: "A" | "C" | "D";
@@ -232,11 +250,8 @@ export interface Change {
 export interface Engine extends AsyncDisposable {
   readonly root: string;
 
-  /** Loads every image of a `docker save` archive. Several calls at once, also in other processes, unpack a layer once. */
-  load(
-    input: { readonly file: string } | { readonly stream: NodeJS.ReadableStream },
-    options?: CallOptions,
-  ): Promise<LoadedImage[]>;
+  /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
+  load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   inspect(image: string): Promise<ImageInspection>;
@@ -260,12 +275,19 @@ export interface Engine extends AsyncDisposable {
   unmount(request: UnmountRequest): Promise<void>;
   mounts(): Promise<MountSummary[]>;
 
-  /** Writes the image's tree to a directory that is empty or absent. */
-  unpack(image: string, directory: string, options?: CallOptions): Promise<{ readonly warnings: readonly Warning[] }>;
+  /**
+   * Writes the image's tree to a directory that is empty or absent. Here and in `list` and `readFile`, `image` is a name
+   * or id, or names a source that holds one image: then no data root takes part.
+   */
+  unpack(
+    image: string,
+    directory: string,
+    options?: SourceCallOptions,
+  ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
-  list(image: string, path: string, options?: { readonly recursive?: boolean }): Promise<TreeNode[]>;
+  list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
   /** A file's content, symlinks followed inside the image. */
-  readFile(image: string, path: string): Promise<AsyncIterable<Buffer>>;
+  readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
 
   info(): Promise<StoreInfo>;
 

@@ -1,42 +1,22 @@
 import { chainIDs } from "../core/chain-id.ts";
-import { configPlatform, type HistoryEntry, type ImageConfig } from "../core/config.ts";
+import { configPlatform, type HistoryEntry } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
 import { formatPlatform } from "../core/platform.ts";
 import type { MountStep } from "../driver/plan.ts";
-import { listImageIDs, readImageConfig } from "../image/image-db.ts";
+import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
-import { resolveImage } from "../image/resolve.ts";
 import type { LayerRecord } from "../layer/records.ts";
-import { readChain } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
 import type { Explanation, LayerSummary } from "./engine.ts";
+import { type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
-/** A stored image with its layers' records, lowest first. */
-export interface StoredImage {
-  readonly id: Digest;
-  readonly config: ImageConfig;
-  readonly layers: readonly LayerRecord[];
-}
-
-/** Fails with NOT_FOUND, AMBIGUOUS, or CORRUPT_STORE where a layer is missing. */
-export function openStoredImage(stores: Stores, text: string): StoredImage {
-  const { id } = resolveImage(stores.images, text);
-  const config = readImageConfig(stores.images, id);
-  if (config === null) throw new LayerfsError("NOT_FOUND", `No such image: ${text}`);
-  const top = chainIDs(config.rootfs.diffIDs).at(-1);
-  const layers = top === undefined ? [] : readChain(stores.layers, top);
-  if (layers === null || layers.length !== config.rootfs.diffIDs.length) {
-    throw new LayerfsError("CORRUPT_STORE", `image ${id}: a layer below ${top} is missing from the store`, {
-      hint: "remove the image by its id and load it again",
-    });
-  }
-  return { id, config, layers };
-}
-
 /** The whole way from a name to the directories on disk. */
-export function explain(stores: Stores, text: string): Explanation {
-  const { id, config, layers } = openStoredImage(stores, text);
+export function explain(stores: Stores, text: string): Promise<Explanation> {
+  return whileThere(stores, text, (image) => explainStored(stores, image));
+}
+
+function explainStored(stores: Stores, { id, config, layers }: StoredImage): Explanation {
   const repositories = readRepositories(stores.images);
   const makers = layerMakers(config.history);
   const users = layerUsers(stores, id);
@@ -58,11 +38,12 @@ export function explain(stores: Stores, text: string): Explanation {
 
 function summarise(
   stores: Stores,
-  { chainID, diffID, parent, cacheID, size }: LayerRecord,
+  layer: LayerRecord,
   maker: HistoryEntry | undefined,
   users: ReadonlyMap<Digest, readonly string[]>,
 ): LayerSummary {
-  const { directory } = stores.layers.driver.place(cacheID);
+  const { chainID, diffID, parent, cacheID, size } = layer;
+  const { directory } = placeOf(stores.layers, layer);
   const createdBy = maker?.createdBy ?? null;
   return { chainID, diffID, parent, cacheID, size, directory, createdBy, sharedWith: users.get(chainID) ?? [] };
 }
@@ -79,7 +60,7 @@ function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
   for (const id of listImageIDs(stores.images)) {
     if (id === except) continue;
     const names = tagsOf(repositories, id).map(({ name }) => name);
-    for (const chainID of chainIDs(readImageConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
+    for (const chainID of chainIDs(readWholeConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
       users.set(chainID, [...(users.get(chainID) ?? []), ...(names.length > 0 ? names : [id])]);
     }
   }

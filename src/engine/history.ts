@@ -3,7 +3,7 @@ import { LayerfsError } from "../core/errors.ts";
 import { readParents } from "../image/metadata.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
 import type { HistoryStep } from "./engine.ts";
-import { openStoredImage } from "./explain.ts";
+import { openStoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /**

@@ -2,7 +2,7 @@ import type { ImageConfig } from "../core/config.ts";
 import { readLastTagTime, readParents } from "../image/metadata.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
 import type { ImageInspection, RunConfigDocument } from "./engine.ts";
-import { openStoredImage } from "./explain.ts";
+import { openStoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** What Docker writes in place of a time that it does not know. */

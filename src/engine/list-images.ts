@@ -1,9 +1,9 @@
 import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { globMatcher } from "../core/glob.ts";
 import { compareTimespec, parseRfc3339, type Timespec } from "../core/timespec.ts";
-import { listImageIDs, readImageConfig, topChain } from "../image/image-db.ts";
+import { listImageIDs, readImageConfig, readWholeConfig, topChain } from "../image/image-db.ts";
 import { readParents } from "../image/metadata.ts";
 import { type ImageTag, readRepositories, tagsOf } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
@@ -12,8 +12,8 @@ import type { ImageFilters, ImageSummary } from "./engine.ts";
 import type { Stores } from "./stores.ts";
 
 /**
- * Newest first; equal times by id, so that the order is stable. Images whose layers are not all there are left out, as
- * by Docker, whose rules the filters follow too (moby, daemon/images/images.go).
+ * Newest first; equal times by id, so that the order is stable. Images that are damaged or whose layers are not all
+ * there are left out, as by Docker, whose rules the filters follow too (moby, daemon/images/images.go).
  */
 export function listImages(stores: Stores, filters: ImageFilters = {}): ImageSummary[] {
   const repositories = readRepositories(stores.images);
@@ -21,7 +21,7 @@ export function listImages(stores: Stores, filters: ImageFilters = {}): ImageSum
   const matchesConfig = configFilter(stores, filters);
   const matchesName = nameFilter(filters.references);
   const summaries = listImageIDs(stores.images).flatMap((id): ImageSummary[] => {
-    const config = readImageConfig(stores.images, id);
+    const config = readWholeConfig(stores.images, id);
     const size = config === null ? null : contentSize(stores, topChain(config));
     if (config === null || size === null || !matchesConfig(config)) return [];
     const tags = tagsOf(repositories, id).filter(matchesName);
@@ -32,11 +32,16 @@ export function listImages(stores: Stores, filters: ImageFilters = {}): ImageSum
   return summaries.sort((a, b) => compareTimespec(createdTime(b), createdTime(a)) || compareText(a.id, b.id));
 }
 
-/** Bytes of content of a layer and all below it; null where one of them is missing. */
+/** Bytes of content of a layer and all below it; null where the record of one of them is missing or damaged. */
 export function contentSize(stores: Stores, chainID: Digest | null): number | null {
   if (chainID === null) return 0;
-  const chain = readChain(stores.layers, chainID);
-  return chain === null ? null : chain.reduce((sum, { size }) => sum + size, 0);
+  try {
+    const chain = readChain(stores.layers, chainID);
+    return chain === null ? null : chain.reduce((sum, { size }) => sum + size, 0);
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return null;
+    throw error;
+  }
 }
 
 /** What can be told from an image's config: labels, and its time against the bounds. */

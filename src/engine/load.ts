@@ -2,10 +2,11 @@ import { chainIDs } from "../core/chain-id.ts";
 import { configPlatform } from "../core/config.ts";
 import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
-import type { Image, ImageSource } from "../core/image.ts";
+import type { Image, ImageSource, Layer } from "../core/image.ts";
 import { familiarString, withDefaultTag } from "../core/reference.ts";
-import { writeImageConfig } from "../image/image-db.ts";
+import { listImageIDs, removeImageConfig, writeImageConfig } from "../image/image-db.ts";
 import { findName, readRepositories, withName, writeRepositories } from "../image/repositories.ts";
+import type { LayerBytes } from "../layer/apply/job.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { type Claim, claimLayers } from "../layer/claim.ts";
 import { readLayerRecord } from "../layer/records.ts";
@@ -56,7 +57,7 @@ async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options:
 }
 
 function publish(stores: Stores, image: Image, claim: Claim): LoadedImage {
-  writeImageConfig(stores.images, image.config);
+  const isNew = !listImageIDs(stores.images).includes(image.id);
   let repositories = readRepositories(stores.images);
   const renamed: { name: string; from: Digest }[] = [];
   const names = image.names.map(withDefaultTag);
@@ -65,7 +66,13 @@ function publish(stores: Stores, image: Image, claim: Claim): LoadedImage {
     if (before !== null && before !== image.id) renamed.push({ name: familiarString(reference), from: before });
     repositories = withName(repositories, reference, image.id);
   }
-  writeRepositories(stores.images, repositories);
+  writeImageConfig(stores.images, image.config);
+  try {
+    if (names.length > 0) writeRepositories(stores.images, repositories);
+  } catch (error) {
+    if (isNew) removeImageConfig(stores.images, image.id);
+    throw error;
+  }
   claim.lease[Symbol.dispose]();
   return { id: image.id, names: names.map(familiarString), renamed };
 }
@@ -80,18 +87,21 @@ function planLayers(stores: Stores, image: Image, chain: readonly Digest[], clai
   return image.layers.flatMap((layer, index) => {
     const chainID = chain[index] as Digest;
     if (!cacheIDs.has(chainID)) return [];
-    if (layer.extent === undefined) {
-      throw new LayerfsError("UNSUPPORTED", `layer ${layer.diffID}: its source cannot be read by several threads`);
-    }
     const below = index === 0 ? undefined : chain[index - 1];
     return {
       chainID,
       diffID: layer.diffID,
       parent: below === undefined ? null : { chainID: below, cacheID: cacheIDOf(below) },
       cacheID: cacheIDOf(chainID),
-      bytes: { kind: "blob" as const, extent: layer.extent, digest: layer.blobDigest ?? null },
+      bytes: blobOf(layer),
     };
   });
+}
+
+/** The layer's bytes for a worker. */
+export function blobOf({ diffID, extent, blobDigest }: Layer): LayerBytes {
+  if (extent !== undefined) return { kind: "blob", extent, digest: blobDigest ?? null };
+  throw new LayerfsError("UNSUPPORTED", `layer ${diffID}: its source cannot be read by several threads`);
 }
 
 function reportExisting(image: Image, chain: readonly Digest[], claim: Claim, { onProgress }: CallOptions): void {
@@ -107,8 +117,8 @@ function reportLayer(event: LayerEvent, { onProgress }: CallOptions): void {
   else onProgress?.({ type: "layer-done", layer: event.diffID, warnings: event.warnings });
 }
 
-/** Docker refuses these too: their layers have another form, or no place in its layout. */
-function refuseUnsupported(image: Image): void {
+/** Fails with UNSUPPORTED for what Docker refuses too: layers of another form, or without a place in its layout. */
+export function refuseUnsupported(image: Image): void {
   const { os } = configPlatform(image.config);
   if (os !== "linux") {
     throw new LayerfsError("UNSUPPORTED", `image ${image.id} is for ${os}: its layers cannot be unpacked here`);

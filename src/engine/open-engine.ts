@@ -1,6 +1,5 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { isLayerfsError, LayerfsError } from "../core/errors.ts";
+import { accessSync, constants } from "node:fs";
+import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains, prepareImageDb } from "../image/image-db.ts";
 import { imageLayout } from "../image/layout.ts";
@@ -9,21 +8,24 @@ import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
-import { openDockerArchive } from "../source/docker-archive.ts";
+import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { keepOutDockerd } from "./dockerd.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
+import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage } from "./inspect-image.ts";
 import { listImages } from "./list-images.ts";
-import { loadImages } from "./load.ts";
+import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
+import { openImage, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
@@ -35,43 +37,58 @@ const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const root = dataRoot(options.root);
   const settings = { ...options, root, storageOptions: parseStorageOptions(options.storageOptions ?? []) };
+  const unpackSettings = {
+    maxLayerSize: options.maxLayerSize ?? null,
+    ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
+  };
   const pool = applyPool();
   let lock: Lock | null = null;
-  const writing = once(() => {
+  const writing = once(async () => {
     lock ??= keepOutDockerd(root);
-    return openStores(settings, false);
+    const stores = await openStores(settings, "write");
+    lock ??= keepOutFirstDockerd(root);
+    return stores;
   });
-  const reading = once(() => openStores(settings, true));
+  const reading = once(() => openStores(settings, "read"));
   return {
     root,
-    load: async (input, call = {}) => {
-      const stores = await writing();
-      const spoolDirectory = join(stores.layers.layout.own, "tmp");
-      mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
-      const archive = "file" in input ? input.file : { stream: input.stream as AsyncIterable<Uint8Array> };
-      await using source = await openDockerArchive(archive, { spoolDirectory, signal: call.signal });
-      return await loadImages(stores, source, pool, call);
-    },
-    images: async (filters) => listImages(await reading(), filters),
-    inspect: async (image) => inspectImage(await reading(), image),
-    history: async (image) => imageHistory(await reading(), image),
-    explain: async (image) => explain(await reading(), image),
-    tag: async (source, target) => tagImage(await writing(), source, target),
-    removeImage: async (image, { force = false, prune = true } = {}) =>
+    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    images: told(async (filters) => listImages(await reading(), filters)),
+    inspect: told(async (image) => inspectImage(await reading(), image)),
+    history: told(async (image) => imageHistory(await reading(), image)),
+    tag: told(async (source, target) => tagImage(await writing(), source, target)),
+    explain: told(async (image) => explain(await reading(), image)),
+    removeImage: told(async (image, { force = false, prune = true } = {}) =>
       removeImage(await writing(), image, { force, prune }),
-    mount: async (request) => mountImage(await writing(), request),
-    mountDirectories,
-    unmount: async (request) => unmountTarget(await writing(), request),
-    mounts: async () => listMounts(await reading()),
-    unpack: async (image, directory, call = {}) => unpackImage(await writing(), image, directory, pool, call),
-    list: async (image, path, call = {}) => listTree(await reading(), image, path, call.recursive ?? false),
-    readFile: async (image, path) => readTreeFile(await reading(), image, path),
-    info: async () => storeInfo(isWritable(root) ? await unlessInUse(writing, reading) : await reading()),
-    apply: (directory, tar, call = {}) => {
-      const ignoreOwners = settings.storageOptions.get(IGNORE_OWNERS) === "true";
-      return applyToDirectory(directory, tar, { ...call, maxLayerSize: options.maxLayerSize ?? null, ignoreOwners });
-    },
-    changes: async (before, after) => treeChanges(before, after),
+    ),
+    mount: told(async (request) => {
+      refuseToMountSource(request.image);
+      return mountImage(await writing(), request);
+    }),
+    mountDirectories: told(mountDirectories),
+    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    mounts: told(async () => listMounts(await reading())),
+    unpack: told(async (image, directory, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
+      return await unpackSource(source, directory, unpackSettings, pool, call);
+    }),
+    list: told(async (image, path, call = {}) => {
+      await using source = await openImage(image, call);
+      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      return await listSource(source, path, call);
+    }),
+    readFile: told(async (image, path, call = {}) => {
+      const source = await openImage(image, call);
+      if (source === null) return readTreeFile(await reading(), image, path);
+      return readSourceFile(source, path, call);
+    }),
+    info: told(async () => {
+      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
+    }),
+    apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
+    changes: told(async (before, after) => treeChanges(before, after)),
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
@@ -80,19 +97,33 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
 }
 
+/** The call, with every refusal of the system told as a LayerfsError. */
+function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (...parameters: A) => Promise<R> {
+  return async (...parameters) => {
+    try {
+      return await call(...parameters);
+    } catch (error) {
+      throw fromAnyError(error);
+    }
+  };
+}
+
 interface Settings extends Omit<EngineOptions, "storageOptions"> {
   readonly root: string;
   readonly storageOptions: ReadonlyMap<string, string>;
 }
 
-async function openStores(settings: Settings, readOnly: boolean): Promise<Stores> {
+/** `try`: to read, and to tell what the driver can do here, as `info` does. */
+async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
   const { root, storageOptions } = settings;
-  if (!readOnly) mkdirSync(root, { recursive: true, mode: 0o710 });
+  const readOnly = purpose !== "write";
+  if (!readOnly) makeDirectories(root, 0o710);
   const { driver, reason, rejected } = await chooseDriver({
     root,
     name: settings.driver,
     options: storageOptions,
     readOnly,
+    mayTry: purpose === "try",
   });
   const images = imageLayout(root, driver.name);
   const holders = mountHolders(root);
@@ -114,7 +145,6 @@ async function openStores(settings: Settings, readOnly: boolean): Promise<Stores
     choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
     maxLayerSize: settings.maxLayerSize ?? null,
     ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
-    readOnly,
   };
 }
 
@@ -126,16 +156,6 @@ function isWritable(root: string): boolean {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "EACCES" || code === "EROFS") return false;
-    throw error;
-  }
-}
-
-/** A root that dockerd runs on is only read. */
-async function unlessInUse(writing: () => Promise<Stores>, reading: () => Promise<Stores>): Promise<Stores> {
-  try {
-    return await writing();
-  } catch (error) {
-    if (isLayerfsError(error, "ROOT_IN_USE")) return reading();
     throw error;
   }
 }

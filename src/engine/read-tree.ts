@@ -1,6 +1,7 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { readLayerFile, readSplit } from "../layer/stored-tar.ts";
+import { placeOf } from "../layer/whole.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { readHeaders } from "../tar/tar-split.ts";
@@ -8,29 +9,38 @@ import { contentOf, list, lstat, resolve, walk } from "../view/lookup.ts";
 import { type LayerEntry, type MergedTree, mergeLayers } from "../view/merged-tree.ts";
 import type { PlacedNode } from "../view/node.ts";
 import type { TreeNode } from "./engine.ts";
-import { openStoredImage } from "./explain.ts";
+import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** The nodes below `path`, or the one node there; computed from the layers' records, without mounting. */
-export async function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
-  const { layers } = openStoredImage(stores, image);
-  const tree = await mergeStored(layers);
+export function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
+  return whileThere(stores, image, async ({ layers }) => listMerged(await mergeStored(layers), path, recursive));
+}
+
+/** The content of the file that `path` leads to, symlinks followed inside the image. */
+export function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
+  return whileThere(stores, image, (stored) => findStored(stores, stored, path));
+}
+
+async function findStored(stores: Stores, image: StoredImage, path: string): Promise<AsyncIterable<Buffer>> {
+  const { layer, name } = findContent(await mergeStored(image.layers), path);
+  const record = image.layers[layer] as LayerRecord;
+  return readFrom(stores, image, placeOf(stores.layers, record).directory, name);
+}
+
+/** The nodes of a merged tree below `path`, or the one node there. */
+export function listMerged(tree: MergedTree, path: string, recursive: boolean): TreeNode[] {
   const place = resolve(tree, Buffer.from(path));
   if (place.node.kind !== "directory") return [describe(place)];
   if (!recursive) return list(tree, Buffer.from(path)).map(describe);
   return [...walk(place)].slice(1).map(describe);
 }
 
-/** The content of the file that `path` leads to, symlinks followed inside the image. */
-export async function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
-  const { layers } = openStoredImage(stores, image);
-  const place = resolve(await mergeStored(layers), Buffer.from(path));
-  if (place.node.kind !== "file") {
-    throw new LayerfsError("UNSUPPORTED", `${printable(path)} is no file but a ${place.node.kind}`);
-  }
-  const { layer, name } = contentOf(place);
-  const record = layers[layer] as LayerRecord;
-  return readFrom(stores.layers.driver.place(record.cacheID).directory, name);
+/** The layer that holds the file that `path` leads to, and its name there. Fails with UNSUPPORTED for what is no file. */
+export function findContent(tree: MergedTree, path: string): ReturnType<typeof contentOf> {
+  const place = resolve(tree, Buffer.from(path));
+  if (place.node.kind === "file") return contentOf(place);
+  throw new LayerfsError("UNSUPPORTED", `${printable(path)} is no file but a ${place.node.kind}`);
 }
 
 function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {
@@ -42,12 +52,16 @@ async function* storedEntries(tarSplit: string): AsyncGenerator<LayerEntry> {
     yield { entry, storedName: recordedName };
 }
 
-async function* readFrom(directory: string, name: Buffer): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(directory);
+async function* readFrom(stores: Stores, image: StoredImage, directory: string, name: Buffer): AsyncGenerator<Buffer> {
+  let rootFd: number | undefined;
   try {
+    rootFd = openDirectory(directory);
     yield* readLayerFile(rootFd, name);
+  } catch (error) {
+    if (isThere(stores, image)) throw error;
+    throw new LayerfsError("NOT_FOUND", `image ${image.id} was removed while it was read`, { cause: error });
   } finally {
-    close(rootFd);
+    if (rootFd !== undefined) close(rootFd);
   }
 }
 

@@ -3,7 +3,7 @@ import { chainIDs } from "../core/chain-id.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { listContainers, usesImage } from "../image/containers.ts";
-import { readImageConfig, removeImageConfig } from "../image/image-db.ts";
+import { imageChains, readImageConfig, removeImageConfig } from "../image/image-db.ts";
 import { readParents } from "../image/metadata.ts";
 import { planRemoval, type RemovalOptions, type RemovalState } from "../image/removal.ts";
 import { readRepositories, withoutName, writeRepositories } from "../image/repositories.ts";
@@ -17,13 +17,19 @@ import type { Stores } from "./stores.ts";
 
 type Step = RemovedImage["steps"][number];
 
-/** Removes a name, and with the last one the image and its unused layers; by id all of it. The rules: `planRemoval`. */
+/**
+ * Removes a name, and with the last one the image and its unused layers; by id all of it. The rules: `planRemoval`.
+ * Fails with CORRUPT_STORE, changing nothing, where the config of another image is damaged, for its layers are then not
+ * known.
+ */
 export function removeImage(stores: Stores, text: string, options: RemovalOptions): Promise<RemovedImage> {
   if (text.trim() === "") throw new LayerfsError("INVALID_REFERENCE", "image name cannot be blank");
   return exclusively(stores.layers, async () => {
     await recoverAll(stores);
     const state = removalState(stores);
     const actions = planRemoval(state, resolveImage(stores.images, text), text, options);
+    const deletesLayers = actions.some((action) => action.kind === "delete" && layersOf(stores, action.id).length > 0);
+    if (deletesLayers) imageChains(stores.images);
     const tags = actions.flatMap((action) => (action.kind === "untag" ? [action.tag] : []));
     if (tags.length > 0) writeRepositories(stores.images, tags.reduce(withoutName, state.repositories));
     const steps: Step[] = [];

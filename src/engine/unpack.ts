@@ -1,14 +1,32 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
-import type { ApplyJob } from "../layer/apply/job.ts";
+import type { ApplyJob, LayerBytes } from "../layer/apply/job.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
+
+/** How files are written. */
+export interface UnpackSettings {
+  readonly maxLayerSize: number | null;
+  readonly ignoreOwners: boolean;
+}
+
+export interface LayerToUnpack {
+  readonly diffID: Digest;
+  readonly bytes: LayerBytes;
+  /** For the progress. */
+  readonly size: number;
+}
+
+type Unpacked = { readonly warnings: readonly Warning[] };
 
 /**
  * Writes an image's tree to `directory`, layer by layer by the changeset rules, owners and all. The directory is made
@@ -20,35 +38,59 @@ export async function unpackImage(
   directory: string,
   pool: ApplyPool,
   options: CallOptions,
-): Promise<{ readonly warnings: readonly Warning[] }> {
-  const target = resolve(directory);
-  prepareTarget(target);
+): Promise<Unpacked> {
+  const target = prepareTarget(directory);
   const { image, lease } = await exclusively(stores.layers, () => leaseImage(stores, text), options.signal);
   using _lease = lease;
+  const layers = image.layers.map((layer) => {
+    const { diffID, tarSplit, size } = layer;
+    const { directory } = placeOf(stores.layers, layer);
+    return { diffID, bytes: { kind: "stored" as const, tarSplit, directory }, size };
+  });
+  return await unpackLayers(layers, target, stores, pool, options);
+}
+
+/** The same for layers that lie anywhere, lowest first; `target` is as `prepareTarget` left it. */
+export async function unpackLayers(
+  layers: readonly LayerToUnpack[],
+  target: string,
+  { maxLayerSize, ignoreOwners }: UnpackSettings,
+  pool: ApplyPool,
+  { signal, onProgress }: CallOptions,
+): Promise<Unpacked> {
   const warnings: Warning[] = [];
-  for (const [index, layer] of image.layers.entries()) {
-    const place = stores.layers.driver.place(layer.cacheID);
-    const bytes = { kind: "stored" as const, tarSplit: layer.tarSplit, directory: place.directory };
+  for (const [index, { diffID, bytes, size }] of layers.entries()) {
     const job: ApplyJob = {
       bytes,
-      diffID: layer.diffID,
+      diffID,
       form: "full-tree",
       directory: target,
       isBase: index === 0,
       lowers: [],
       opaqueXattr: "",
       tarSplit: null,
-      maxLayerSize: stores.maxLayerSize,
-      ignoreOwners: stores.ignoreOwners,
+      maxLayerSize,
+      ignoreOwners,
     };
-    options.onProgress?.({ type: "layer-start", layer: layer.diffID, total: layer.size });
-    const outcome = await pool.apply(job, { signal: options.signal });
+    onProgress?.({ type: "layer-start", layer: diffID, total: size });
+    const outcome = await pool.apply(job, {
+      signal,
+      onProgress: (count) => onProgress?.({ type: "layer-progress", layer: diffID, bytes: count }),
+    });
     if (outcome.kind !== "finished")
-      throw new LayerfsError("SYSTEM", `layer ${layer.diffID}: a full tree needs nothing below it`);
-    options.onProgress?.({ type: "layer-done", layer: layer.diffID, warnings: outcome.result.warnings });
+      throw new LayerfsError("SYSTEM", `layer ${diffID}: a full tree needs nothing below it`);
+    onProgress?.({ type: "layer-done", layer: diffID, warnings: outcome.result.warnings });
     warnings.push(...outcome.result.warnings);
   }
   return { warnings };
+}
+
+/** Makes the directory if it is absent. Returns its absolute path; fails with CONFLICT where it is not empty. */
+export function prepareTarget(directory: string): string {
+  const target = resolve(directory);
+  makeDirectories(target, 0o777);
+  if (readdirSync(target).length === 0) return target;
+  throw new LayerfsError("CONFLICT", `${target} is not empty`, { hint: "give a directory that is empty or absent" });
 }
 
 function leaseImage(stores: Stores, text: string): { image: StoredImage; lease: Disposable } {
@@ -63,10 +105,4 @@ function leaseImage(stores: Stores, text: string): { image: StoredImage; lease: 
       cacheIDs: [],
     }),
   };
-}
-
-function prepareTarget(directory: string): void {
-  mkdirSync(directory, { recursive: true });
-  if (readdirSync(directory).length === 0) return;
-  throw new LayerfsError("CONFLICT", `${directory} is not empty`, { hint: "give a directory that is empty or absent" });
 }

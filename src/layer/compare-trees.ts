@@ -33,21 +33,23 @@ export interface CompareOptions {
  * and for all but directories another size or modification time. Contents are not read, so a change that keeps size and
  * time is not seen. Where one of two times has no nanoseconds, as a tar may have cut them off, seconds decide.
  *
+ * Without a tree `before` everything is added, the root too.
+ *
  * Memory is one listing a level and tree; the depth has no limit. Fails with CONFLICT at a mount point in a tree.
  */
-export function* compareTrees(before: string, after: string, options: CompareOptions): Generator<Comparison> {
-  const beforeRoot = openDirectory(before);
+export function* compareTrees(before: string | null, after: string, options: CompareOptions): Generator<Comparison> {
+  const beforeRoot = before === null ? null : openDirectory(before);
   try {
     const afterRoot = openDirectory(after);
     try {
-      using old = new TreeCursor(beforeRoot, HERE);
+      using old = beforeRoot === null ? null : new TreeCursor(beforeRoot, HERE);
       using current = new TreeCursor(afterRoot, HERE);
       yield* compareBelow(old, current, options);
     } finally {
       close(afterRoot);
     }
   } finally {
-    close(beforeRoot);
+    if (beforeRoot !== null) close(beforeRoot);
   }
 }
 
@@ -65,35 +67,36 @@ interface Listing {
   next: number;
 }
 
-function* compareBelow(old: TreeCursor, current: TreeCursor, options: CompareOptions): Generator<Comparison> {
-  const rootStat = fstat(current.fd);
-  const rootSame = isSame({ fd: old.fd, stat: fstat(old.fd) }, { fd: current.fd, stat: rootStat }, HERE);
-  const root = { path: Buffer.alloc(0), stat: rootStat, directory: current.fd, name: HERE };
-  yield { kind: rootSame ? "same" : "changed", ...root };
-  const levels: Level[] = [{ path: root.path, old: listing(old), current: listing(current) }];
+function* compareBelow(old: TreeCursor | null, current: TreeCursor, options: CompareOptions): Generator<Comparison> {
+  const rootSide = { fd: current.fd, stat: fstat(current.fd) };
+  const kind = old === null ? "added" : kindOf({ fd: old.fd, stat: fstat(old.fd) }, rootSide, HERE);
+  const root = { path: Buffer.alloc(0), stat: rootSide.stat, directory: current.fd, name: HERE };
+  yield { kind, ...root };
+  const levels: Level[] = [{ path: root.path, old: old && listing(old), current: listing(current) }];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const pair = nextPair(level);
     if (pair === null) {
       levels.pop();
       if (levels.length === 0) return;
       current.leave();
-      if (level.old !== null) old.leave();
+      if (level.old !== null) old?.leave();
       continue;
     }
-    const oldStat = pair.inOld ? statOf(old.fd, pair.name, options) : null;
+    const oldStat = old !== null && pair.inOld ? statOf(old.fd, pair.name, options) : null;
     const stat = pair.inCurrent ? statOf(current.fd, pair.name, options) : null;
     const path = joined(level.path, pair.name);
     if (stat === null) {
-      if (oldStat !== null) yield { kind: "removed", path, stat: oldStat, directory: old.fd, name: pair.name };
+      if (old !== null && oldStat !== null)
+        yield { kind: "removed", path, stat: oldStat, directory: old.fd, name: pair.name };
       continue;
     }
-    const kind = kindOf({ fd: old.fd, stat: oldStat }, { fd: current.fd, stat }, pair.name);
+    const kind = old === null ? "added" : kindOf({ fd: old.fd, stat: oldStat }, { fd: current.fd, stat }, pair.name);
     yield { kind, path, stat, directory: current.fd, name: pair.name };
     if (stat.kind !== "directory") continue;
     const inBoth = oldStat?.kind === "directory";
     current.enter(pair.name);
-    if (inBoth) old.enter(pair.name);
-    levels.push({ path, old: inBoth ? listing(old) : null, current: listing(current) });
+    if (inBoth) old?.enter(pair.name);
+    levels.push({ path, old: old !== null && inBoth ? listing(old) : null, current: listing(current) });
   }
 }
 

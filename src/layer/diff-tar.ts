@@ -25,7 +25,16 @@ const CHUNK_SIZE = 64 * 1024;
  * Fails with INVALID_LAYER for what no layer can hold: a name that begins with `.wh.`, or overlayfs's own whiteout. Fails
  * with CONFLICT where a file becomes shorter while it is read.
  */
-export async function* diffTar(before: string, after: string): AsyncGenerator<Buffer> {
+export function diffTar(before: string, after: string): AsyncGenerator<Buffer> {
+  return tarOfChanges(before, after);
+}
+
+/** The whole of a tree as a layer, with the root's own attributes; otherwise as `diffTar`. */
+export function directoryTar(directory: string): AsyncGenerator<Buffer> {
+  return tarOfChanges(null, directory);
+}
+
+async function* tarOfChanges(before: string | null, after: string): AsyncGenerator<Buffer> {
   const linked = inodesWithChanges(before, after);
   const firstNames = new Map<string, Buffer>();
   const chunk = new Chunk();
@@ -77,7 +86,7 @@ class Chunk {
 }
 
 /** Inodes that have several names, one of which at least is new or changed. */
-function inodesWithChanges(before: string, after: string): ReadonlySet<string> {
+function inodesWithChanges(before: string | null, after: string): ReadonlySet<string> {
   const found = new Set<string>();
   for (const node of compareTrees(before, after, { withoutSockets: true })) {
     const inode = node.kind === "same" ? null : inodeOf(node);

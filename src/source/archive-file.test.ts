@@ -43,7 +43,7 @@ async function contentOfB(input: ArchiveInput): Promise<Buffer> {
     const { offset, size } = archive.index.file("b");
     const extent = { fd: archive.file.fd, offset, length: size };
     const chunks: Uint8Array[] = [];
-    for await (const chunk of readExtent(archive.file, extent, "x")) chunks.push(chunk);
+    for await (const chunk of readExtent(extent, "x")) chunks.push(chunk);
     return Buffer.concat(chunks);
   } finally {
     await archive.close();

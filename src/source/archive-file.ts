@@ -1,22 +1,26 @@
-import { randomBytes } from "node:crypto";
-import { constants, type Stats } from "node:fs";
-import { type FileHandle, open, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import type { Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { decompress } from "../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import { cancellable } from "../core/cancellation.ts";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError, printable, withObject } from "../core/errors.ts";
 import { fromNodeError } from "../sys/errno.ts";
 import { tarReader } from "../tar/reader.ts";
 import { type ArchiveIndex, archiveIndexer } from "./archive-index.ts";
 import { walkArchive } from "./archive-walk.ts";
+import { openSpoolFile } from "./spool-file.ts";
 
 /** A tar archive, plain or compressed with gzip or zstd: a file's path, or a stream such as standard input. */
 export type ArchiveInput = string | { readonly stream: AsyncIterable<Uint8Array> };
 
 export interface ArchiveOptions {
-  /** Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. */
+  /**
+   * Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. A crash
+   * may leave an empty file `.spool-<hex>.tmp` there, which anybody may remove at any time.
+   */
   readonly spoolDirectory: string;
+  /** Called before so many bytes are kept there; what it throws ends the reading. */
+  readonly beforeSpooling?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -79,8 +83,17 @@ async function indexInPlace(
 ): Promise<ArchiveFile> {
   if (stats.size === 0) throw invalid(name, "it is empty");
   const { handler, index } = archiveIndexer(name);
-  await walkArchive(file, stats.size, handler, signal);
+  await naming(name, walkArchive(file, stats.size, handler, signal));
   return { name, index, file, close: () => file.close() };
+}
+
+/** Lets the failures of `work` name the archive. */
+async function naming(name: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw withObject(error, `archive ${name}`);
+  }
 }
 
 /** Writes the tar to a nameless file while it is read; `empty` makes the error for a source without a byte. */
@@ -88,46 +101,22 @@ async function spool(
   source: AsyncIterable<Uint8Array>,
   name: string,
   empty: () => LayerfsError,
-  { spoolDirectory, signal }: ArchiveOptions,
+  { spoolDirectory, beforeSpooling, signal }: ArchiveOptions,
 ): Promise<ArchiveFile> {
-  const file = await openNameless(spoolDirectory);
+  const { file, write } = await openSpoolFile(spoolDirectory);
   try {
     const { handler, index } = archiveIndexer(name);
     const reader = tarReader(handler);
     for await (const chunk of decompress(requireBytes(cancellable(source, signal), empty))) {
       reader.write(chunk);
-      await writeAll(file, chunk, spoolDirectory);
+      beforeSpooling?.(chunk.length);
+      await write(chunk);
     }
     reader.end();
     return { name, index, file, close: () => file.close() };
   } catch (error) {
     await file.close();
-    throw error;
-  }
-}
-
-async function openNameless(directory: string): Promise<FileHandle> {
-  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}`);
-  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-  try {
-    const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path).catch(async (error: unknown) => {
-      await file.close();
-      throw error;
-    });
-    return file;
-  } catch (error) {
-    throw fromNodeError(error, "create a temporary file in", directory);
-  }
-}
-
-async function writeAll(file: FileHandle, bytes: Buffer, directory: string): Promise<void> {
-  try {
-    for (let written = 0; written < bytes.length; ) {
-      written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
-    }
-  } catch (error) {
-    throw fromNodeError(error, "write a temporary file in", directory);
+    throw withObject(error, `archive ${name}`);
   }
 }
 

@@ -2,13 +2,15 @@ import { decompress } from "../compression/decompress.ts";
 import { configPlatform, type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, digestFromHex, digestOf } from "../core/digest.ts";
 import { type DockerArchiveImage, parseDockerManifestJson } from "../core/docker-manifest-json.ts";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError, printable, withObject } from "../core/errors.ts";
 import type { Image, ImageSource, Layer } from "../core/image.ts";
 import { MAX_JSON_BYTES } from "../core/json.ts";
+import { canonicalString, familiarString, parseReference, withDefaultTag } from "../core/reference.ts";
 import { type ArchiveFile, type ArchiveInput, type ArchiveOptions, openArchiveFile } from "./archive-file.ts";
 import type { ArchiveEntry } from "./archive-index.ts";
 import { archiveKey } from "./archive-path.ts";
 import { readExtent } from "./extent.ts";
+import type { Selection } from "./source-name.ts";
 
 const MANIFEST = "manifest.json";
 /** All configs of an archive together, which are held in memory while it is open. */
@@ -27,25 +29,52 @@ const MAX_LAYERS = 100_000;
  * LIMIT_EXCEEDED, and those of `openArchiveFile`.
  */
 export async function openDockerArchive(input: ArchiveInput, options: ArchiveOptions): Promise<ImageSource> {
-  const archive = await openArchiveFile(input, options);
+  return readDockerArchive(await openArchiveFile(input, options), null);
+}
+
+/**
+ * The same for an archive that is open already: it is closed with the source, or now if this fails. A selected image
+ * keeps the name alone by which it was selected. Fails with NOT_FOUND too, where there is no such image.
+ */
+export async function readDockerArchive(archive: ArchiveFile, image: Selection): Promise<ImageSource> {
   try {
-    const images = await readImages(archive);
+    const images = await readImages(archive, image);
     return { images, [Symbol.asyncDispose]: () => archive.close() };
   } catch (error) {
     await archive.close();
-    throw error;
+    throw withObject(error, `archive ${archive.name}`);
   }
 }
 
-async function readImages(archive: ArchiveFile): Promise<Image[]> {
+async function readImages(archive: ArchiveFile, image: Selection): Promise<Image[]> {
   if (!archive.index.has(MANIFEST)) throw noManifest(archive);
-  const manifest = parseDockerManifestJson(await readDocument(archive, MANIFEST));
+  const manifest = select(archive, parseDockerManifestJson(await readDocument(archive, MANIFEST)), image);
   const layerCount = manifest.reduce((total, image) => total + image.layers.length, 0);
   if (layerCount > MAX_LAYERS) throw tooMuch(archive, `${MAX_LAYERS} layers`, layerCount);
   const readConfig = configReader(archive);
   const images: Image[] = [];
   for (const entry of manifest) images.push(makeImage(archive, entry, await readConfig(entry.config)));
   return images;
+}
+
+function select(archive: ArchiveFile, images: DockerArchiveImage[], wanted: Selection): DockerArchiveImage[] {
+  if (wanted === null) return images;
+  if ("index" in wanted) {
+    const image = images[wanted.index];
+    if (image !== undefined) return [image];
+    throw notFound(archive, `@${wanted.index}`, `it holds ${images.length}`);
+  }
+  const name = canonicalString(withDefaultTag(parseReference(wanted.name)));
+  for (const image of images) {
+    const tag = image.repoTags.find((other) => canonicalString(other) === name);
+    if (tag !== undefined) return [{ ...image, repoTags: [tag] }];
+  }
+  const names = images.flatMap(({ repoTags }) => repoTags.map(familiarString));
+  throw notFound(
+    archive,
+    printable(wanted.name),
+    names.length === 0 ? "its images have no names" : `it holds ${names.join(", ")}`,
+  );
 }
 
 function makeImage(archive: ArchiveFile, entry: DockerArchiveImage, config: ImageConfig): Image {
@@ -68,7 +97,7 @@ function makeImage(archive: ArchiveFile, entry: DockerArchiveImage, config: Imag
 function makeLayer(archive: ArchiveFile, path: string, diffID: Digest): Layer {
   const { offset, size } = archive.index.file(path);
   const extent = { fd: archive.file.fd, offset, length: size };
-  const open = (): AsyncIterable<Uint8Array> => readExtent(archive.file, extent, `archive ${archive.name}`);
+  const open = (): AsyncIterable<Uint8Array> => readExtent(extent, `archive ${archive.name}`);
   return { diffID, extent, blobDigest: blobDigest(path), open, openTar: () => decompress(open()) };
 }
 
@@ -125,7 +154,7 @@ async function readDocument(archive: ArchiveFile, path: string): Promise<Buffer>
   }
   const chunks: Uint8Array[] = [];
   const extent = { fd: archive.file.fd, offset: entry.offset, length: entry.size };
-  for await (const chunk of readExtent(archive.file, extent, `archive ${archive.name}`)) chunks.push(chunk);
+  for await (const chunk of readExtent(extent, `archive ${archive.name}`)) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 
@@ -142,6 +171,10 @@ function noManifest(archive: ArchiveFile): LayerfsError {
     );
   }
   return invalid(archive, problem, "write it with docker save; a container's files from docker export are for import");
+}
+
+function notFound(archive: ArchiveFile, image: string, hint: string): LayerfsError {
+  return new LayerfsError("NOT_FOUND", `archive ${archive.name}: there is no image ${image}`, { hint });
 }
 
 function tooMuch(archive: ArchiveFile, limit: string, found: number): LayerfsError {

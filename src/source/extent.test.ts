@@ -19,7 +19,7 @@ afterEach(async () => {
 
 async function read(offset: number, length: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of readExtent(file, { fd: file.fd, offset, length }, "archive x")) chunks.push(chunk);
+  for await (const chunk of readExtent({ fd: file.fd, offset, length }, "archive x")) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
 

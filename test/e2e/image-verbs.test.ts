@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +8,7 @@ import { openEngine } from "../../src/engine/open-engine.ts";
 import { imageLayout } from "../../src/image/layout.ts";
 import { tryLock } from "../../src/sys/lock.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
+import { scratchDirectory } from "../support/scratch.ts";
 import { loadImages, testEngine } from "../support/stores.ts";
 import { layerTar } from "../support/tar-builder.ts";
 
@@ -141,11 +142,14 @@ describe("inspect and history", () => {
 
 describe("on a root that a dockerd holds", () => {
   it("reading works and changing is refused", async () => {
-    const filled = await filledEngine();
-    mkdirSync(join(filled.root, "volumes"));
-    writeFileSync(join(filled.root, "volumes/metadata.db"), "");
-    const dockerd = tryLock(join(filled.root, "volumes/metadata.db"), "exclusive");
-    await using engine = await openEngine({ root: filled.root, driver: "vfs" });
+    const root = join(scratchDirectory(), "root");
+    {
+      await using filling = await openEngine({ root, driver: "vfs" });
+      await loadImages(filling, [web, db, nameless]);
+    }
+    const dockerd = tryLock(join(root, "volumes/metadata.db"), "exclusive");
+    expect(dockerd).not.toBeNull();
+    await using engine = await openEngine({ root, driver: "vfs" });
     expect(await engine.info()).toMatchObject({ images: 3, readOnly: true });
     expect((await engine.inspect("db:1")).RepoTags).toEqual(["db:1"]);
     expect(await engine.history("db:1")).toHaveLength(1);

@@ -21,6 +21,13 @@ export interface TestFileSystem extends Disposable {
   readonly directory: string;
 }
 
+export interface FileSystemForm {
+  /** In place of the usual one, such as "64M". */
+  readonly size?: string;
+  /** Further options of mkfs. */
+  readonly options?: readonly string[];
+}
+
 /** mkfs without the options that cost time; sizes are the least that the programs take, with room to spare. */
 const KINDS: Readonly<Record<FileSystemKind, { readonly size: string; readonly make: readonly string[] }>> = {
   tmpfs: { size: "256M", make: [] },
@@ -52,14 +59,15 @@ export function overlay(): Requirement {
 
 /**
  * Makes and mounts a file system below the temporary directory. Its loop device clears itself when the last mount goes
- * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most.
+ * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most. `size` such as
+ * "512M" or "40G"; the file takes what is written to it.
  */
-export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
+export function makeFileSystem(kind: FileSystemKind, form: FileSystemForm = {}): TestFileSystem {
   const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
   const directory = join(parent, "mnt");
   try {
     mkdirSync(directory);
-    mountNew(kind, parent, directory);
+    mountNew(kind, form, parent, directory);
   } catch (error) {
     rmSync(parent, { recursive: true });
     throw error;
@@ -72,9 +80,9 @@ export function makeFileSystem(kind: FileSystemKind): TestFileSystem {
   return { kind, directory, [Symbol.dispose]: dispose };
 }
 
-function mountNew(kind: FileSystemKind, parent: string, directory: string): void {
-  const { size, make } = KINDS[kind];
-  const [maker, ...options] = make;
+function mountNew(kind: FileSystemKind, form: FileSystemForm, parent: string, directory: string): void {
+  const { size, make } = { ...KINDS[kind], ...form };
+  const [maker, ...options] = [...make, ...(form.options ?? [])];
   if (maker === undefined) {
     run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
     return;
@@ -95,7 +103,7 @@ function loopDevice(): Requirement {
 }
 
 function bytes(size: string): number {
-  return Number.parseInt(size, 10) * 1024 * 1024;
+  return Number.parseInt(size, 10) * 1024 ** (size.endsWith("G") ? 3 : 2);
 }
 
 function run(command: string, words: readonly string[]): void {

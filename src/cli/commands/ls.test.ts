@@ -5,12 +5,12 @@ describe("layerfs ls", () => {
   it("lists the root of an image, a name a line", async () => {
     const { status, stdout, calls } = await runCommand(["ls", "nginx"]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "bin\ninit\n" });
-    expect(calls[0]).toEqual(["list", "nginx", "/", { recursive: false }]);
+    expect(calls[0]).toMatchObject(["list", "nginx", "/", { recursive: false }]);
   });
 
   it("lists whole paths with -R and details with -l, also in one word", async () => {
     const { stdout, calls } = await runCommand(["ls", "-lR", "nginx", "/usr"]);
-    expect(calls[0]).toEqual(["list", "nginx", "/usr", { recursive: true }]);
+    expect(calls[0]).toMatchObject(["list", "nginx", "/usr", { recursive: true }]);
     expect(stdout).toMatch(/^MODE .*\ndrwxr-xr-x .* \/bin\n-rw-r--r-- +0:0 +12 .* \/init\n$/);
   });
 
@@ -23,5 +23,10 @@ describe("layerfs ls", () => {
   it("keeps a template's row on one line whatever the name is", async () => {
     const engine = { list: async () => [treeNode({ name: "a\nb" })] };
     expect((await runCommand(["ls", "nginx", "--format", "{{.Name}}"], { engine })).stdout).toBe("a\\x0ab\n");
+  });
+
+  it("hands on the platform that is wanted of a source", async () => {
+    const { calls } = await runCommand(["ls", "--platform", "arm64", "oci:layout"]);
+    expect(calls[0]).toMatchObject(["list", "oci:layout", "/", { platform: "arm64" }]);
   });
 });

@@ -1,8 +1,9 @@
+import module from "node:module";
 import { availableParallelism } from "node:os";
-import { extname } from "node:path";
+import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { throwIfCancelled } from "../../core/cancellation.ts";
-import { LayerfsError, reviveError } from "../../core/errors.ts";
+import { LayerfsError, reviveError, withObject } from "../../core/errors.ts";
 import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
 
 /** A layer whose content is written; `finish` makes what depends on the layers below. */
@@ -29,12 +30,12 @@ export interface ApplyPool extends AsyncDisposable {
   apply(job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome>;
 }
 
-/** Each thread takes about 40 MB; beyond this number the disk is the limit. */
-const MAX_THREADS = 4;
+/** Each thread takes about 25 MB on top of 125 MB: with more than two a load would take over 200 MB. */
+const MAX_THREADS = 2;
 /** By the ending of this module: `.ts` in a checkout, `.js` in the package (tsc does not rewrite a URL). */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** What a layer leaves in memory dies young; a small nursery keeps a thread below 40 MB at no cost in time. */
+/** What a layer leaves in memory dies young; a small nursery keeps a thread small at no cost in time. */
 const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 4 };
 
 interface Thread {
@@ -49,8 +50,11 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
   const threads: Thread[] = [];
   const waiting: ((thread: Thread) => void)[] = [];
   let nextId = 0;
+  let compiled: Promise<void> | undefined;
 
   const takeThread = async (): Promise<Thread> => {
+    compiled ??= shareCompiledCode();
+    await compiled;
     const idle = threads.find((thread) => !thread.busy) ?? (threads.length < size ? startThread(threads) : undefined);
     if (idle === undefined) return new Promise((resolve) => waiting.push(resolve));
     idle.busy = true;
@@ -85,7 +89,8 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
+  const object = `layer ${job.diffID}`;
+  const answer = await ask(thread, object, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
     callbacks.signal?.removeEventListener("abort", cancel);
   });
   if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
@@ -94,7 +99,7 @@ async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobC
     kind: "written",
     job: {
       async finish(lowers) {
-        const finished = await ask(thread, { type: "finish", id, lowers });
+        const finished = await ask(thread, object, { type: "finish", id, lowers });
         if (finished.type !== "finished")
           throw new LayerfsError("SYSTEM", `a worker answered ${finished.type} to finish`);
         return finished.result;
@@ -104,9 +109,10 @@ async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobC
   };
 }
 
-/** Resolves with the next message for the job that is no progress; rejects with the job's error. */
+/** Resolves with the next message for the job that is no progress; rejects with the job's error, which names `object`. */
 function ask(
   thread: Thread,
+  object: string,
   message: Exclude<ToWorker, { type: "stop" }>,
   onProgress?: (bytes: number) => void,
 ): Promise<FromWorker> {
@@ -121,7 +127,7 @@ function ask(
     thread.pending.set(message.id, {
       handle(answer) {
         if (answer.type === "progress") onProgress?.(answer.bytes);
-        else if (answer.type === "failed") settle(() => reject(reviveError(answer.error)));
+        else if (answer.type === "failed") settle(() => reject(withObject(reviveError(answer.error), object)));
         else settle(() => resolve(answer));
       },
       fail: (error) => settle(() => reject(error)),
@@ -132,7 +138,8 @@ function ask(
 
 function startThread(threads: Thread[]): Thread {
   // Descriptors are opened by native calls, of which Node would know only the closing.
-  const worker = new Worker(WORKER, { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION });
+  const options = { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION, env: threadEnvironment() };
+  const worker = new Worker(WORKER, options);
   const thread: Thread = { worker, busy: false, fault: null, pending: new Map() };
   worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
   worker.on("error", (cause) => {
@@ -143,6 +150,22 @@ function startThread(threads: Thread[]): Thread {
   });
   threads.push(thread);
   return thread;
+}
+
+/**
+ * Where there is a compile cache, what the threads will run is compiled here, once, and written there: each of them
+ * would otherwise take its own 20 MB to strip the types from TypeScript.
+ */
+async function shareCompiledCode(): Promise<void> {
+  if (module.getCompileCacheDir() === undefined) return;
+  await import("./worker.ts");
+  module.flushCompileCache();
+}
+
+/** A thread has its process's compile cache only if its environment names it. */
+function threadEnvironment(): NodeJS.ProcessEnv {
+  const directory = module.getCompileCacheDir();
+  return directory === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: dirname(directory) };
 }
 
 function stopThread({ worker }: Thread): Promise<void> {

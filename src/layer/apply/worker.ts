@@ -1,5 +1,6 @@
 import { parentPort } from "node:worker_threads";
 import { errorRecord, LayerfsError } from "../../core/errors.ts";
+import { fromAnyError } from "../../sys/errno.ts";
 import type { AppliedTar } from "./apply-tar.ts";
 import type { FromWorker, ToWorker } from "./job.ts";
 import { type LayerWriter, LowersNeeded } from "./layer-writer.ts";
@@ -7,7 +8,8 @@ import { openWriter, unpackLayer } from "./unpack-layer.ts";
 
 /**
  * A thread that unpacks layers with synchronous system calls. It ends by itself after "stop", so that every descriptor
- * is closed (a terminated thread would leak those that native calls opened).
+ * is closed (a terminated thread would leak those that native calls opened). In the main thread this module does
+ * nothing: there it is only compiled.
  */
 const PROGRESS_EVERY = 4 * 1024 * 1024;
 
@@ -17,12 +19,10 @@ interface Running {
   applied: AppliedTar | null;
 }
 
-const port = parentPort;
-if (port === null) throw new Error("this module runs in a worker thread only");
 const running = new Map<number, Running>();
-const reply = (message: FromWorker): void => port.postMessage(message);
+const reply = (message: FromWorker): void => parentPort?.postMessage(message);
 
-port.on("message", (message: ToWorker) => {
+parentPort?.on("message", (message: ToWorker) => {
   switch (message.type) {
     case "apply":
       void apply(message);
@@ -34,7 +34,7 @@ port.on("message", (message: ToWorker) => {
       cancel(message.id);
       break;
     case "stop":
-      port.close();
+      parentPort?.close();
   }
 });
 
@@ -89,10 +89,9 @@ function drop(id: number): void {
 }
 
 function asLayerfsError(error: unknown): LayerfsError {
-  if (error instanceof LayerfsError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return new LayerfsError("NO_SPACE", message, { errno: code });
-  return new LayerfsError("SYSTEM", error instanceof Error ? (error.stack ?? message) : String(error), { errno: code });
+  const told = fromAnyError(error);
+  if (told instanceof LayerfsError) return told;
+  return new LayerfsError("SYSTEM", told instanceof Error ? (told.stack ?? told.message) : String(told));
 }
 
 function progressReporter(id: number): (bytes: number) => void {
