@@ -29,9 +29,10 @@ function translate(token: string): string {
   if (token === "?") return "[^/]";
   if (!token.startsWith("[")) return literal(token.replace(/^\\/, ""));
   const negated = token.startsWith("[^");
-  const members = token.slice(negated ? 2 : 1, -1).matchAll(/\\?(.)(-)?/gsu);
-  const inside = [...members].map(([, character = "", dash = ""]) => literal(character) + dash).join("");
-  return `[${negated ? "^" : ""}${inside}]`;
+  const ranges = [...token.slice(negated ? 2 : 1, -1).matchAll(/\\?(.)(?:-\\?(.))?/gsu)];
+  // A range that runs backwards holds nothing in Go, and is an error in JavaScript.
+  const members = ranges.map(([, low = "", high = low]) => (low <= high ? `${literal(low)}-${literal(high)}` : ""));
+  return `[${negated ? "^" : ""}${members.join("")}]`;
 }
 
 function literal(character: string): string {

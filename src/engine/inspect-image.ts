@@ -23,7 +23,7 @@ export function inspectImage(stores: Stores, text: string): ImageInspection {
     RepoTags: (names.get("tags") ?? []).map(({ name }) => name),
     RepoDigests: (names.get("digests") ?? []).map(({ name }) => name),
     Parent: readParents(stores.images).get(id) ?? "",
-    Comment: textOf(raw.comment),
+    Comment: textOf(raw.comment) || (config.history.at(-1)?.comment ?? ""),
     Created: withoutTrailingZeros(config.created ?? NO_TIME),
     Container: textOf(raw.container),
     ContainerConfig: runConfig(raw.container_config),

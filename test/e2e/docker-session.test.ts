@@ -50,8 +50,6 @@ describe("a session of image commands, with docker and with layerfs", () => {
 });
 
 describe("a session on a store with containers and child images", () => {
-  let started: CommandResult;
-
   beforeAll(() => {
     if (missing !== null) return;
     const container = docker("create", "parent:1");
@@ -59,14 +57,9 @@ describe("a session on a store with containers and child images", () => {
     const other = docker("create", "child:1");
     docker("commit", other, "grandchild:1");
     docker("rm", other);
-    started = daemon.docker("run", "-d", "--network", "none", "run:1");
+    docker("run", "-d", "--network", "none", "run:1");
     rmSync(ownRoot, { recursive: true });
     copyStore(daemon.root, ownRoot);
-  });
-
-  it("has a container that runs", (context) => {
-    if (started.status !== 0) context.skip(`docker cannot run a container here: ${started.stderr.trim()}`);
-    expect(daemon.docker("ps", "-q").stdout).not.toBe("");
   });
 
   it.each(secondPart.map(named))("%s", async (_, command) => {
@@ -79,8 +72,9 @@ function named(command: SessionCommand): [string, SessionCommand] {
   return [command.differs === undefined ? line : `${line} (differs: ${command.differs.reason})`, command];
 }
 
-async function compare({ argv, layerfs: own = argv, differs }: SessionCommand): Promise<void> {
+async function compare({ argv, layerfs: own = argv, says, differs }: SessionCommand): Promise<void> {
   const theirs = daemon.docker(...argv.map(resolveWord));
+  if (says !== undefined) expect(theirs.stderr).toContain(says);
   const ours = await layerfs(own.map(resolveWord));
   if (differs?.status === undefined) expect(ours.status, describeResults(theirs, ours)).toBe(theirs.status);
   else {

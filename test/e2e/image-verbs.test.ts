@@ -6,7 +6,9 @@ import type { Digest } from "../../src/core/digest.ts";
 import type { Engine, ImageFilters } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { imageLayout } from "../../src/image/layout.ts";
+import { tryLock } from "../../src/sys/lock.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
+import { scratchDirectory } from "../support/scratch.ts";
 import { loadImages, testEngine } from "../support/stores.ts";
 import { layerTar } from "../support/tar-builder.ts";
 
@@ -135,6 +137,26 @@ describe("inspect and history", () => {
     const history = [{ created_by: "a" }, { created_by: "b" }];
     await loadImages(engine, [{ tags: ["bad:1"], layers: [bottom], config: { history } }]);
     await expect(engine.history("bad:1")).rejects.toMatchObject({ code: "INVALID_CONFIG" });
+  });
+});
+
+describe("on a root that a dockerd holds", () => {
+  it("reading works and changing is refused", async () => {
+    const root = join(scratchDirectory(), "root");
+    {
+      await using filling = await openEngine({ root, driver: "vfs" });
+      await loadImages(filling, [web, db, nameless]);
+    }
+    const dockerd = tryLock(join(root, "volumes/metadata.db"), "exclusive");
+    expect(dockerd).not.toBeNull();
+    await using engine = await openEngine({ root, driver: "vfs" });
+    expect(await engine.info()).toMatchObject({ images: 3, readOnly: true });
+    expect((await engine.inspect("db:1")).RepoTags).toEqual(["db:1"]);
+    expect(await engine.history("db:1")).toHaveLength(1);
+    for (const change of [engine.tag("db:1", "a:1"), engine.removeImage("db:1")]) {
+      await expect(change).rejects.toMatchObject({ code: "ROOT_IN_USE" });
+    }
+    dockerd?.release();
   });
 });
 

@@ -5,6 +5,8 @@ export interface SessionCommand {
   readonly argv: readonly string[];
   /** What layerfs is given where it spells it otherwise. */
   readonly layerfs?: readonly string[];
+  /** What docker says here, so that the session does not go another way unseen. */
+  readonly says?: string;
   /** Why layerfs does not do the same, or say it in the same words. Without it status and words are equal. */
   readonly differs?: Difference;
 }
@@ -86,6 +88,7 @@ export const firstPart: readonly SessionCommand[] = [
   { argv: ["inspect", "-f", "{{json .RootFS}} {{.GraphDriver.Name}}", "lab/one:1", "empty:1"] },
   { argv: ["inspect", "-f", "{{json .RepoTags}} {{json .RepoDigests}}", "pulled:1"] },
   { argv: ["inspect", "-f", "{{json .Metadata}}", "two:1"] },
+  { argv: ["inspect", "-f", "{{.Comment}}", "run:1"] },
   { argv: ["inspect", "-f", "{{.Config.Labels.role}}", short(images.idOf(images.one))] },
   {
     argv: ["inspect", "-f", "{{.RepoTags}}", "two:1"],
@@ -123,7 +126,7 @@ export const firstPart: readonly SessionCommand[] = [
   command("rmi nosuch"),
   command("rmi -f nosuch"),
   command("rmi Bad", { differs: grammar }),
-  command(`rmi ${one}`),
+  command(`rmi ${one}`, { says: "image is referenced in multiple repositories" }),
   command("rmi lab/one:1"),
   command("rmi other:latest"),
   command("rmi pulled:1"),
@@ -146,12 +149,12 @@ export const secondPart: readonly SessionCommand[] = [
   command("inspect parent:1"),
   command("inspect grandchild:1"),
   command("history grandchild:1"),
-  command("rmi parent:1"),
-  command(`rmi ${parent}`),
-  command(`rmi -f ${parent}`),
-  command("rmi run:1"),
-  command(`rmi ${running}`),
-  command(`rmi -f ${running}`),
+  command("rmi parent:1", { says: "unable to remove repository reference" }),
+  command(`rmi ${parent}`, { says: "image has dependent child images" }),
+  command(`rmi -f ${parent}`, { says: "(cannot be forced) - image has dependent child images" }),
+  command("rmi run:1", { says: "unable to remove repository reference" }),
+  command(`rmi ${running}`, { says: "image is being used by running container" }),
+  command(`rmi -f ${running}`, { says: "(cannot be forced) - image is being used by running container" }),
   command("rmi -f run:1"),
   command("rmi -f parent:1"),
   command("images"),
@@ -163,7 +166,7 @@ export const secondPart: readonly SessionCommand[] = [
   command("images -a"),
   command("rmi ID-OF-CHILD"),
   command("images -a"),
-  command(`rmi ${parent}`),
+  command(`rmi ${parent}`, { says: "(must be forced) - image is being used by stopped container" }),
   command(`rmi -f ${parent}`),
   command("images -a -q"),
   { argv: ["info", "--format", "{{.Images}} {{.Containers}} {{.ContainersRunning}} {{.DockerRootDir}}"] },

@@ -78,7 +78,11 @@ export const manifests: Readonly<Record<"mirror" | "pulled" | "byDigest", string
 export const running: TestImage = {
   tags: ["run:1"],
   layers: [layerTar([{ name: "wait", mode: 0o755, data: elf("b8 22 00 00 00", "0f 05", "eb f7") }])],
-  config: { created: "2020-01-01T00:00:00Z", config: { Cmd: ["/wait"] } },
+  config: {
+    created: "2020-01-01T00:00:00Z",
+    config: { Cmd: ["/wait"] },
+    history: [{ created: "2020-01-01T00:00:00Z", comment: "of the last step" }],
+  },
 };
 
 /** Others are committed on it. */
