@@ -57,7 +57,7 @@ export function showProgram(): Buffer {
 }
 
 /** One loadable, executable segment with the headers and the code (ELF-64 object file format, Linux x86-64). */
-function elf(...code: readonly string[]): Buffer {
+export function elf(...code: readonly string[]): Buffer {
   const machineCode = Buffer.from(code.join("").replaceAll(" ", ""), "hex");
   const headerSize = 64;
   const programHeaderSize = 56;

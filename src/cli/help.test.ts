@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../../test/support/command-line.ts";
 
-const verbs = "load images explain rmi mount umount unpack ls cat info version apply changes diff-tar".split(" ");
+const verbs =
+  "load images inspect history explain tag rmi mount umount unpack ls cat info version apply changes diff-tar".split(
+    " ",
+  );
 
 describe("the help", () => {
   it("lists every command", async () => {

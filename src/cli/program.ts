@@ -5,12 +5,15 @@ import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
+import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
 import { rmiCommand } from "./commands/rmi.ts";
+import { tagCommand } from "./commands/tag.ts";
 import { umountCommand } from "./commands/umount.ts";
 import { unpackCommand } from "./commands/unpack.ts";
 import { versionCommand } from "./commands/version.ts";
@@ -23,7 +26,7 @@ import { usageError } from "./usage.ts";
 
 /** The commands by the headings under which the help lists them. A command's file loads nothing of the engine. */
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
-  ["Images:", [loadCommand, imagesCommand, explainCommand, rmiCommand]],
+  ["Images:", [loadCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand]],
   ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],

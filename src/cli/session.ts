@@ -12,8 +12,11 @@ export interface Session extends Context {
   readonly engine: Engine;
   readonly settings: Settings;
   readonly log: Log;
-  /** Writes the result to stdout in the form that `--format` asks for; `table` draws it for people. */
-  readonly print: (result: unknown, table: () => string) => Promise<void>;
+  /**
+   * Writes the result to stdout in the form that `--format` asks for; `table` draws it for people, and `fields` are
+   * what templates see, if that is not the result itself.
+   */
+  readonly print: (result: unknown, table: () => string, fields?: () => unknown) => Promise<void>;
 }
 
 /** Opens the engine, and closes it whatever `use` does. */
@@ -34,8 +37,8 @@ export async function withSession(
 
 /** The `print` of a session, for a command that needs no engine. */
 export function printer(context: Context, settings: Settings): Session["print"] {
-  return async (result, table) => {
-    const text = formatResult(settings.format, result, table);
+  return async (result, table, fields) => {
+    const text = formatResult(settings.format, result, table, fields);
     if (text !== "") await write(context.stdout, text);
   };
 }

@@ -9,7 +9,12 @@ export function chainIDs(diffIDs: readonly Digest[]): Digest[] {
   const chain: Digest[] = [];
   for (const diffID of diffIDs) {
     const below = chain.at(-1);
-    chain.push(below === undefined ? diffID : digestOf(`${below} ${diffID}`));
+    chain.push(chainIDOn(below ?? null, diffID));
   }
   return chain;
+}
+
+/** The chain ID of a layer on top of the chain `below`; null for a lowest layer. */
+export function chainIDOn(below: Digest | null, diffID: Digest): Digest {
+  return below === null ? diffID : digestOf(`${below} ${diffID}`);
 }

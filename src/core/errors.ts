@@ -77,6 +77,28 @@ export function isLayerfsError(error: unknown, code?: ErrorCode): error is Layer
   return error instanceof LayerfsError && (code === undefined || error.code === code);
 }
 
+/**
+ * A failure to read `object` (such as `layer sha256:…`), told so that it names it. What names an object of that kind
+ * already, and what is no fault of the object, stays as it is.
+ */
+export function withObject(error: unknown, object: string): unknown {
+  const [kind = ""] = object.split(" ");
+  if (!isLayerfsError(error) || !OBJECT_FAULTS.has(error.code) || error.message.startsWith(`${kind} `)) return error;
+  const { code, message, hint, errno } = error;
+  return new LayerfsError(code, `${object}: ${message}`, { hint, errno, cause: error });
+}
+
+const OBJECT_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  "INVALID_CONFIG",
+  "INVALID_TAR",
+  "INVALID_COMPRESSION",
+  "INVALID_LAYER",
+  "DIGEST_MISMATCH",
+  "UNSUPPORTED",
+  "LIMIT_EXCEEDED",
+  "NO_SPACE",
+]);
+
 /** A LayerfsError as plain data, to cross a thread boundary; `reviveError` is its inverse. */
 export interface ErrorRecord {
   readonly code: ErrorCode;

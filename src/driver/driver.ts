@@ -74,6 +74,8 @@ export interface StorageDriver {
    */
   seal(id: string, facts?: { readonly cutsLowers: boolean }): Promise<void>;
   remove(id: string): Promise<void>;
+  /** Makes anew what follows from other records, where it is missing. Serialised by the caller as `create` is. */
+  repair(): Promise<void>;
   exists(id: string): Promise<boolean>;
   /** Ids of all layers that the driver holds, in any state, those too whose removal was interrupted. */
   list(): Promise<string[]>;
@@ -108,8 +110,10 @@ export interface DriverContext {
   readonly root: string;
   /** `--storage-opt KEY=VALUE`, the driver's own keys only, e.g. `overlay2.size`. Unknown keys: USAGE. */
   readonly options: ReadonlyMap<string, string>;
-  /** Nothing may be created or probed on disk. */
+  /** Nothing may be created on disk. */
   readonly readOnly: boolean;
+  /** With `readOnly`: what the driver needs may be tried out all the same, as long as nothing is left of it. */
+  readonly mayTry?: boolean;
 }
 
 export interface DriverEntry {

@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, utimesSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { machineRoot, overlay } from "../../test/support/filesystems.ts";
 import { program, requires } from "../../test/support/requires.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
+import { tryLock } from "../sys/lock.ts";
 import {
   checkMount,
   examineNativeDiff,
@@ -41,13 +42,13 @@ describe("moduleParameter", () => {
 });
 
 describe("sweepTestTrees", () => {
-  it("removes what a crash left long ago, and nothing younger or else", () => {
+  it("removes what a crash left, and neither what is in use nor dockerd's own nor a layer", () => {
     const directory = scratchDirectory();
-    for (const name of ["check-overlayfs-old", "check-overlayfs-new", "layer"])
-      mkdirSync(join(directory, name, "x"), { recursive: true });
-    for (const name of ["check-overlayfs-old", "layer"]) utimesSync(join(directory, name), 0, 0);
+    const names = ["check-overlayfs-layerfs-left", "check-overlayfs-layerfs-used", "check-overlayfs-support1", "layer"];
+    for (const name of names) mkdirSync(join(directory, name, "x"), { recursive: true });
+    using _used = tryLock(join(directory, "check-overlayfs-layerfs-used"), "exclusive");
     sweepTestTrees(directory);
-    expect(readdirSync(directory).sort()).toEqual(["check-overlayfs-new", "layer"]);
+    expect(readdirSync(directory).sort()).toEqual(names.slice(1));
   });
 });
 

@@ -1,19 +1,22 @@
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { LayerfsError } from "../core/errors.ts";
-import { openPath } from "../sys/at.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
+import { futimens, openPath } from "../sys/at.ts";
 import { EPERM, EXDEV, errnoName } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { O_DIRECTORY, O_PATH, O_RDONLY } from "../sys/flags.ts";
+import { type Lock, tryLock } from "../sys/lock.ts";
 import { makeOverlay } from "../sys/overlay.ts";
 import { readDirectory } from "../sys/read-dir.ts";
 import { removeTree } from "../sys/remove-tree.ts";
+import { fstat, statfs } from "../sys/stat.ts";
 import { getXattr, setXattr } from "../sys/xattr.ts";
 import { attempt, isDirectory, makeDirectory } from "./layer-directories.ts";
 
 /*
  * What overlay2 asks of the kernel and of the file system below its home, by trying it. Every overlay made here is
- * attached nowhere, so a crash leaves at most a directory `check-overlayfs-*`, which is no layer to dockerd or layerfs.
+ * attached nowhere, so a crash leaves at most a directory `check-overlayfs-*`, which is no layer to dockerd or layerfs and
+ * which the next command removes.
  */
 
 /** What the tests found out, for `info`. */
@@ -90,14 +93,12 @@ export function examineNativeDiff(parent: string, options: readonly string[]): N
   });
 }
 
-/** Removes test directories that a crash left in `parent` at least an hour ago; a younger one may be in use. */
+/** Removes test directories that a crash left in `parent`. Those in use are locked by their owners. */
 export function sweepTestTrees(parent: string): void {
-  const left = attempt("read directory", parent, () => readdirSync(parent)).filter((name) =>
-    name.startsWith(TEST_TREE),
-  );
-  for (const name of left) {
-    const found = attempt("look at", name, () => lstatSync(join(parent, name), { throwIfNoEntry: false }));
-    if (found !== undefined && Date.now() - found.mtimeMs > 3_600_000) removeTestTree(parent, name);
+  const names = attempt("read directory", parent, () => readdirSync(parent));
+  for (const name of names.filter((name) => name.startsWith(TEST_TREE))) {
+    using lock = lockTestTree(join(parent, name));
+    if (lock !== null) removeTestTree(parent, name);
   }
 }
 
@@ -105,9 +106,21 @@ function isOn(parameter: string | null): boolean {
   return parameter === "Y" || parameter === "1";
 }
 
-/** lower1, lower2 (with d1 and d), upper and work in a new directory, which is gone afterwards. */
+/** lower1, lower2 (with d1 and d), upper and work in a new directory, of which nothing is seen afterwards. */
 function withTestTree<T>(parent: string, use: (tree: string) => T): T {
-  const tree = attempt("make a test directory in", parent, () => mkdtempSync(join(parent, TEST_TREE)));
+  const parentFd = openPath(parent, O_RDONLY | O_DIRECTORY);
+  const { mtime } = fstat(parentFd);
+  try {
+    return withNewTree(parent, use);
+  } finally {
+    if (!statfs(parentFd).readOnly) futimens(parentFd, mtime);
+    close(parentFd);
+  }
+}
+
+function withNewTree<T>(parent: string, use: (tree: string) => T): T {
+  const { tree, lock } = makeTestTree(parent);
+  using _lock = lock;
   try {
     for (const name of ["lower1", "lower1/d", "lower2", "lower2/d", "lower2/d1", "upper", "work"]) {
       makeDirectory(join(tree, name), 0o755);
@@ -115,6 +128,26 @@ function withTestTree<T>(parent: string, use: (tree: string) => T): T {
     return use(tree);
   } finally {
     removeTestTree(parent, basename(tree));
+  }
+}
+
+function makeTestTree(parent: string): { readonly tree: string; readonly lock: Lock } {
+  for (;;) {
+    const tree = attempt("make a test directory in", parent, () => mkdtempSync(join(parent, TEST_TREE)));
+    const lock = lockTestTree(tree);
+    if (lock !== null && isDirectory(tree)) return { tree, lock };
+    // Another process has swept it away before it was locked.
+    lock?.release();
+  }
+}
+
+/** null where another process holds the lock, or nothing is there any more. */
+function lockTestTree(tree: string): Lock | null {
+  try {
+    return tryLock(tree, "exclusive");
+  } catch (error) {
+    if (isLayerfsError(error) && error.errno === "ENOENT") return null;
+    throw error;
   }
 }
 
@@ -165,7 +198,8 @@ function redirects(merged: string): boolean {
   }
 }
 
-const TEST_TREE = "check-overlayfs-";
+/** dockerd's own begin with `check-overlayfs-support`, and are not locked. */
+const TEST_TREE = "check-overlayfs-layerfs-";
 const HERE = Buffer.from(".");
 const OPAQUE = "trusted.overlay.opaque";
 

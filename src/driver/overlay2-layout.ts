@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import type { LayerAddress } from "./driver.ts";
@@ -47,7 +47,27 @@ export function newLinkName(): string {
 export function writeLink(home: string, id: string, linkName: string): void {
   writeRecord(layerPaths(home, id).link, linkName);
   const path = join(linkDirectory(home), linkName);
-  attempt("make symlink", path, () => symlinkSync(`../${id}/diff`, path));
+  attempt("make symlink", path, () => symlinkSync(targetOf(id), path));
+}
+
+/** Makes what is missing of the layer's short name anew: its symlink from its record, or the reverse, or both. */
+export function restoreLink(home: string, id: string): void {
+  const linkName = readRecord(layerPaths(home, id).link);
+  if (linkName === null) {
+    const found = readdirSync(linkDirectory(home)).find(
+      (name) => readLink(join(linkDirectory(home), name)) === targetOf(id),
+    );
+    if (found === undefined) writeLink(home, id, newLinkName());
+    else writeRecord(layerPaths(home, id).link, found);
+    return;
+  }
+  if (!isLinkName(linkName)) return;
+  const path = join(linkDirectory(home), linkName);
+  if (readLink(path) === null) attempt("make symlink", path, () => symlinkSync(targetOf(id), path));
+}
+
+function targetOf(id: string): string {
+  return `../${id}/diff`;
 }
 
 /** Removes the symlink that the record in `directory` names, if it is this layer's. Repeating it is harmless. */
@@ -55,7 +75,7 @@ export function removeLink(home: string, id: string, directory: string): void {
   const linkName = readRecord(join(directory, "link"));
   if (linkName === null || !isLinkName(linkName)) return;
   const path = join(linkDirectory(home), linkName);
-  if (readLink(path) === `../${id}/diff`) attempt("remove", path, () => unlinkSync(path));
+  if (readLink(path) === targetOf(id)) attempt("remove", path, () => unlinkSync(path));
 }
 
 /** Fails with CORRUPT_STORE if the record is missing or no name. */
@@ -80,7 +100,10 @@ export function readLowerLinks(home: string, id: string): string[] {
 }
 
 export function writeLower(home: string, id: string, linkNames: readonly string[]): void {
-  writeRecord(layerPaths(home, id).lower, linkNames.map(shortPath).join(":"));
+  const path = layerPaths(home, id).lower;
+  // Other processes look at the lowers of layers that are being made, and must not see half of them.
+  writeRecord(`${path}.new`, linkNames.map(shortPath).join(":"));
+  attempt("rename", path, () => renameSync(`${path}.new`, path));
 }
 
 /** The directory that a short name stands for. Fails with CORRUPT_STORE if the link is missing or leads elsewhere. */
@@ -140,5 +163,5 @@ function absentAsNull<T>(read: () => T): T | null {
 }
 
 function corrupt(message: string): LayerfsError {
-  return new LayerfsError("CORRUPT_STORE", message, { hint: "run layerfs check, then layerfs repair" });
+  return new LayerfsError("CORRUPT_STORE", message, { hint: "load the image again" });
 }

@@ -32,6 +32,7 @@ import {
   readLowerLinks,
   removeLink,
   resolveLink,
+  restoreLink,
   shortPath,
   writeLink,
   writeLower,
@@ -54,15 +55,16 @@ async function open(context: DriverContext): Promise<StorageDriver> {
   }
   const home = join(context.root, "overlay2");
   const userNamespace = inUserNamespace();
-  const dType = context.readOnly ? null : prepare(context.root, home, userNamespace);
+  const tried = !context.readOnly || context.mayTry === true;
+  const dType = tried ? tryOut(context.root, home, userNamespace) : null;
+  if (!context.readOnly) prepare(context.root, home);
   return driver({ home, userNamespace, readOnly: context.readOnly, dType });
 }
 
-/** Tries what overlay2 needs and makes its directories. Returns whether the file system tells types in listings. */
-function prepare(root: string, home: string, userNamespace: boolean): boolean {
+/** Tries what overlay2 needs, and leaves nothing. Returns whether the file system tells types in listings. */
+function tryOut(root: string, home: string, userNamespace: boolean): boolean {
   const initialised = isDirectory(linkDirectory(home));
   const place = isDirectory(home) ? home : root;
-  sweepTestTrees(place);
   checkMount(place, mountOptions({ writable: true, userNamespace }));
   const dType = supportsDType(place);
   if (!dType && !initialised) {
@@ -72,16 +74,21 @@ function prepare(root: string, home: string, userNamespace: boolean): boolean {
       { hint: "make the file system anew with d_type (xfs: ftype=1), or choose another driver with -s" },
     );
   }
-  ensureDirectory(home, 0o710);
-  ensureDirectory(linkDirectory(home), 0o700);
   return dType;
+}
+
+function prepare(root: string, home: string): void {
+  sweepTestTrees(root);
+  ensureDirectory(home, 0o710);
+  sweepTestTrees(home);
+  ensureDirectory(linkDirectory(home), 0o700);
 }
 
 interface Settings {
   readonly home: string;
   readonly userNamespace: boolean;
   readonly readOnly: boolean;
-  /** Null where nothing was tried, since the root is opened read-only. */
+  /** Null where nothing was tried. */
   readonly dType: boolean | null;
 }
 
@@ -89,7 +96,7 @@ function driver(settings: Settings): StorageDriver {
   const { home, userNamespace } = settings;
   let nativeDiff: boolean | undefined;
   const isNativeDiff = (): boolean => {
-    nativeDiff ??= settings.readOnly ? mayDiffNatively(userNamespace) : examine(home, userNamespace);
+    nativeDiff ??= settings.dType === null ? mayDiffNatively(userNamespace) : examine(home, userNamespace);
     return nativeDiff;
   };
   return {
@@ -105,6 +112,7 @@ function driver(settings: Settings): StorageDriver {
     create: (id, parent, options) => writing(settings, () => create(home, id, parent, options)),
     seal: (id, facts) => writing(settings, () => seal(home, id, facts?.cutsLowers ?? false)),
     remove: (id) => writing(settings, () => remove(home, id)),
+    repair: () => writing(settings, async () => restoreLinks(home)),
     exists: async (id) => {
       checkLayerID(id);
       return isDirectory(layerPaths(home, id).directory);
@@ -152,6 +160,7 @@ async function create(home: string, id: string, parent: string | null, options: 
 
 function lowersOfChild(home: string, parent: string): string[] {
   requireLayer(home, parent);
+  restoreLink(home, parent);
   return [readLinkName(home, parent), ...readLowerLinks(home, parent)];
 }
 
@@ -192,8 +201,6 @@ function cutLowersOfChildren(home: string, id: string): void {
     const links = readLowerLinks(home, child);
     const depth = links.indexOf(linkName) + 1;
     if (depth === 0 || depth === links.length) continue;
-    const { lower } = layerPaths(home, child);
-    attempt("remove", lower, () => rmSync(lower));
     writeLower(home, child, links.slice(0, depth));
   }
 }
@@ -203,8 +210,15 @@ async function remove(home: string, id: string): Promise<void> {
   await removeLayerDirectory(layerPaths(home, id).directory, (renamed) => removeLink(home, id, renamed));
 }
 
+/** The links in `l/`, each from the name that its layer records. */
+function restoreLinks(home: string): void {
+  ensureDirectory(linkDirectory(home), 0o700);
+  for (const id of layerIDs(home)) restoreLink(home, id);
+}
+
 function place(home: string, id: string): LayerPlace {
   requireLayer(home, id);
+  requireLower(home, id);
   const lowers = readLowerLinks(home, id).map((linkName) => resolveLink(home, linkName));
   return { directory: layerPaths(home, id).diff, lowers };
 }
@@ -234,14 +248,14 @@ function examine(home: string, userNamespace: boolean): boolean {
 
 /** In the words and the order of `docker info`; what only a test can tell is left out where none was allowed. */
 function status(settings: Settings, isNativeDiff: () => boolean): (readonly [string, string])[] {
-  const { home, userNamespace, dType, readOnly } = settings;
+  const { home, userNamespace, dType } = settings;
   const options = mountOptions({ writable: true, userNamespace });
   const metacopy = moduleParameter("metacopy") === "Y" && !options.includes("metacopy=off");
   return [
     ["Backing Filesystem", fileSystemName(isDirectory(home) ? home : dirname(home))],
     ...(dType === null ? [] : [["Supports d_type", String(dType)] as const]),
     ["Using metacopy", String(metacopy)],
-    ...(readOnly ? [] : [["Native Overlay Diff", String(isNativeDiff())] as const]),
+    ...(dType === null ? [] : [["Native Overlay Diff", String(isNativeDiff())] as const]),
     ["userxattr", String(userNamespace)],
   ];
 }
@@ -253,11 +267,20 @@ function data(home: string, id: string): Record<string, string> {
   return { ...below, MergedDir: merged, UpperDir: directory, WorkDir: work };
 }
 
+/** A layer without `lower` is a lowest one, and those have no work directory. */
+function requireLower(home: string, id: string): void {
+  const { lower, work } = layerPaths(home, id);
+  if (existsSync(lower) || !existsSync(work)) return;
+  throw new LayerfsError("CORRUPT_STORE", `${lower} is missing, so what lies below the layer is not known`, {
+    hint: "load the image again",
+  });
+}
+
 function requireLayer(home: string, id: string): void {
   checkLayerID(id);
   const { directory, diff } = layerPaths(home, id);
   if (!isDirectory(directory)) throw new LayerfsError("NOT_FOUND", `overlay2 has no layer ${id}`);
   if (!isDirectory(diff)) {
-    throw new LayerfsError("CORRUPT_STORE", `${diff} is missing`, { hint: "run layerfs check, then layerfs repair" });
+    throw new LayerfsError("CORRUPT_STORE", `${diff} is missing`, { hint: "load the image again" });
   }
 }

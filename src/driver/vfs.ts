@@ -45,6 +45,7 @@ function driver(home: string, layers: string, readOnly: boolean): StorageDriver 
     create: (id, parent) => writing(() => create(layers, id, parent)),
     seal: (id) => writing(() => syncFileSystem(existing(layers, id))),
     remove: (id) => writing(() => removeLayerDirectory(pathOf(layers, id))),
+    repair: async () => {},
     exists: async (id) => isDirectory(pathOf(layers, id)),
     list: async () => layerIDs(layers),
     place: (id) => ({ directory: existing(layers, id), lowers: [] }),

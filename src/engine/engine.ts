@@ -1,4 +1,5 @@
 import type { Digest } from "../core/digest.ts";
+import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 
@@ -54,16 +55,85 @@ export interface LoadedImage {
   readonly renamed: readonly { readonly name: string; readonly from: Digest }[];
 }
 
+/** Which images to list: those that meet all that is given. */
+export interface ImageFilters {
+  /** Intermediate images too: nameless ones that others were built on. */
+  readonly all?: boolean | undefined;
+  /** True: only images without a tag that no other was built on. False: only images with a name. */
+  readonly dangling?: boolean | undefined;
+  /** `KEY` or `KEY=VALUE`; all of them. */
+  readonly labels?: readonly string[] | undefined;
+  /** Made before this image, or after it. */
+  readonly before?: string | undefined;
+  readonly since?: string | undefined;
+  /** Globs as of Go's path.Match; a name must match one of them, with its tag or without. */
+  readonly references?: readonly string[] | undefined;
+  /** Made before this time. */
+  readonly until?: Timespec | undefined;
+}
+
+/** A row of `docker images`: one a tag, and where its repository has several digests, one for each of them. */
 export interface ImageSummary {
   readonly id: Digest;
-  /** `null` for both: a dangling image. One summary a name, as `docker images` lists them. */
+  /** `null` for all three: a dangling image. */
   readonly repository: string | null;
+  /** `null` with a repository: a name that is known by its digest only. */
   readonly tag: string | null;
   readonly digest: string | null;
   /** RFC 3339, as in the config; null where the config has none. */
   readonly created: string | null;
   /** Bytes of the content of all its layers. */
   readonly size: number;
+}
+
+/** One image as `docker inspect` of Docker 20.10 shows it: the same fields in the same order. */
+export interface ImageInspection {
+  readonly Id: Digest;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
+  /** The image that this one was committed or built on here, else empty. */
+  readonly Parent: string;
+  readonly Comment: string;
+  readonly Created: string;
+  readonly Container: string;
+  readonly ContainerConfig: RunConfigDocument;
+  readonly DockerVersion: string;
+  readonly Author: string;
+  readonly Config: RunConfigDocument | null;
+  readonly Architecture: string;
+  readonly Variant?: string;
+  readonly Os: string;
+  readonly OsVersion?: string;
+  /** Bytes of the content of all its layers. */
+  readonly Size: number;
+  readonly VirtualSize: number;
+  readonly GraphDriver: { readonly Data: Readonly<Record<string, string>> | null; readonly Name: string };
+  /** DiffIDs, lowest first. */
+  readonly RootFS: { readonly Type: string; readonly Layers?: readonly Digest[] };
+  /** The first year for an image that `tag` never named. */
+  readonly Metadata: { readonly LastTagTime: string };
+}
+
+/** How containers run, with Docker's field names. */
+export type RunConfigDocument = Readonly<Record<string, unknown>>;
+
+/** A step in the making of an image. */
+export interface HistoryStep {
+  /** The image that the step ended with, where it is in the store; the newest step's is the image itself. */
+  readonly id: Digest | null;
+  /** RFC 3339; null where the history does not tell. */
+  readonly created: string | null;
+  readonly createdBy: string;
+  /** Bytes of content of the layer that it made; 0 if it made none. */
+  readonly size: number;
+  readonly comment: string;
+  readonly tags: readonly string[];
+}
+
+export interface TaggedImage {
+  readonly id: Digest;
+  /** Familiar name with its tag, such as `nginx:latest`. */
+  readonly name: string;
 }
 
 export interface RemovedImage {
@@ -110,8 +180,11 @@ export interface StoreInfo {
   readonly choice: readonly string[];
   /** In Docker's words. */
   readonly status: readonly (readonly [string, string])[];
+  /** Nameless and intermediate ones too. */
   readonly images: number;
   readonly layers: number;
+  /** Of dockerd, which made them; what they use is not removed. */
+  readonly containers: { readonly running: number; readonly stopped: number };
   readonly mounts: number;
   /** Bytes of content of all layers. */
   readonly layersSize: number;
@@ -159,7 +232,10 @@ export interface Engine extends AsyncDisposable {
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
   load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
   /** Newest first. */
-  images(): Promise<ImageSummary[]>;
+  images(filters?: ImageFilters): Promise<ImageSummary[]>;
+  inspect(image: string): Promise<ImageInspection>;
+  /** Newest step first. */
+  history(image: string): Promise<HistoryStep[]>;
   /** The stack of layers of an image. With a path, also which of them put it there, replaced or deleted it. */
   explain(image: string, options?: ExplainOptions): Promise<Explanation>;
   /**
@@ -167,8 +243,16 @@ export interface Engine extends AsyncDisposable {
    * with `/` or `.`, also with what follows inside. null: the text has no such form, or is an image's name or id.
    */
   explainDirectory(directory: string): Promise<DirectoryExplanation | null>;
-  /** Removes names and, with the last one, the image and the layers that nothing else uses. */
-  removeImage(image: string, options?: { readonly force?: boolean }): Promise<RemovedImage>;
+  /** Gives an image one more name, which it takes away from another image that has it. */
+  tag(source: string, target: string): Promise<TaggedImage>;
+  /**
+   * Removes names and, with the last one, the image, the layers that nothing else uses and, unless `prune` is false,
+   * the images it was built on that nothing needs any more. Fails with CONFLICT by Docker's rules.
+   */
+  removeImage(
+    image: string,
+    options?: { readonly force?: boolean | undefined; readonly prune?: boolean | undefined },
+  ): Promise<RemovedImage>;
 
   /** Returns the directory where the tree is. Fails with PERMISSION where the system does not let it mount. */
   mount(request: MountRequest): Promise<string>;

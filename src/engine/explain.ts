@@ -1,49 +1,38 @@
 import { chainIDs } from "../core/chain-id.ts";
-import { configPlatform, type ImageConfig } from "../core/config.ts";
+import { configPlatform } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { formatPlatform } from "../core/platform.ts";
 import { readRegistryBlobs } from "../image/distribution.ts";
-import { listImageIDs, readImageConfig } from "../image/image-db.ts";
+import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
-import { resolveImage } from "../image/resolve.ts";
-import type { LayerRecord } from "../layer/records.ts";
-import { readChain } from "../layer/store.ts";
 import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
 import type { Explanation, LayerSummary } from "./explanation.ts";
 import { mountCommand, shortMountCommand } from "./mount-command.ts";
 import { storedEntries } from "./stored-entries.ts";
+import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
-
-/** A stored image with its layers' records, lowest first. */
-export interface StoredImage {
-  readonly id: Digest;
-  readonly config: ImageConfig;
-  readonly layers: readonly LayerRecord[];
-}
-
-/** Fails with NOT_FOUND, AMBIGUOUS, or CORRUPT_STORE where a layer is missing. */
-export function openStoredImage(stores: Stores, text: string): StoredImage {
-  const { id } = resolveImage(stores.images, text);
-  const config = readImageConfig(stores.images, id);
-  if (config === null) throw new LayerfsError("NOT_FOUND", `No such image: ${text}`);
-  const top = chainIDs(config.rootfs.diffIDs).at(-1);
-  const layers = top === undefined ? [] : readChain(stores.layers, top);
-  if (layers === null || layers.length !== config.rootfs.diffIDs.length) {
-    throw new LayerfsError("CORRUPT_STORE", `image ${id}: a layer below ${top} is missing from the store`, {
-      hint: "remove the image by its id and load it again",
-    });
-  }
-  return { id, config, layers };
-}
 
 /**
  * The whole way from a name to the directories on disk. What the driver has lost is told in `problems`, for that is
  * when one asks. Fails as `openStoredImage`, and with NOT_FOUND for a path that no layer has.
  */
-export async function explain(stores: Stores, text: string, path: Buffer | null): Promise<Explanation> {
-  const { id, config, layers } = openStoredImage(stores, text);
+export function explain(stores: Stores, text: string, path: Buffer | null): Promise<Explanation> {
+  return whileThere(stores, text, async (image) => {
+    const explanation = await explainStored(stores, image, path);
+    const [problem] = explanation.problems;
+    // Directories are also missing of an image that is just being removed.
+    if (problem !== undefined && !isThere(stores, image)) throw new LayerfsError("CORRUPT_STORE", problem);
+    return explanation;
+  });
+}
+
+async function explainStored(
+  stores: Stores,
+  { id, config, layers }: StoredImage,
+  path: Buffer | null,
+): Promise<Explanation> {
   const names = tagsOf(readRepositories(stores.images), id).map(({ name }) => name);
   const makers = layerMakers(config.history);
   const users = layerUsers(stores, id);
@@ -132,7 +121,7 @@ function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
   for (const id of listImageIDs(stores.images)) {
     if (id === except) continue;
     const names = tagsOf(repositories, id).map(({ name }) => name);
-    for (const chainID of chainIDs(readImageConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
+    for (const chainID of chainIDs(readWholeConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
       users.set(chainID, [...(users.get(chainID) ?? []), ...(names.length > 0 ? names : [id])]);
     }
   }

@@ -1,11 +1,18 @@
+import { join } from "node:path";
+import type { Digest } from "../core/digest.ts";
+import { isLayerfsError } from "../core/errors.ts";
+import { listContainers } from "../image/containers.ts";
 import { listImageIDs } from "../image/image-db.ts";
+import type { LayerLayout } from "../layer/layout.ts";
 import { listChainIDs, readLayerRecord } from "../layer/records.ts";
 import type { StoreInfo } from "./engine.ts";
 import type { Stores } from "./stores.ts";
 
-export function storeInfo(stores: Stores): StoreInfo {
+export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
   const { layout, driver } = stores.layers;
   const chainIDs = listChainIDs(layout);
+  const containers = listContainers({ containers: join(stores.root, "containers"), mounts: layout.mounts });
+  const running = containers.filter((container) => container.running).length;
   return {
     root: stores.root,
     driver: driver.name,
@@ -13,8 +20,19 @@ export function storeInfo(stores: Stores): StoreInfo {
     status: driver.status(),
     images: listImageIDs(stores.images).length,
     layers: chainIDs.length,
+    containers: { running, stopped: containers.length - running },
     mounts: stores.holders.list().length,
-    layersSize: chainIDs.reduce((sum, chainID) => sum + (readLayerRecord(layout, chainID)?.size ?? 0), 0),
-    readOnly: stores.readOnly,
+    layersSize: chainIDs.reduce((sum, chainID) => sum + sizeOf(layout, chainID), 0),
+    readOnly,
   };
+}
+
+/** What a damaged record says is worth nothing. */
+function sizeOf(layout: LayerLayout, chainID: Digest): number {
+  try {
+    return readLayerRecord(layout, chainID)?.size ?? 0;
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return 0;
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Image, ImageSource, Layer } from "../core/image.ts";
 import { familiarString, withDefaultTag } from "../core/reference.ts";
-import { writeImageConfig } from "../image/image-db.ts";
+import { listImageIDs, removeImageConfig, writeImageConfig } from "../image/image-db.ts";
 import { findName, readRepositories, withName, writeRepositories } from "../image/repositories.ts";
 import type { LayerBytes } from "../layer/apply/job.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
@@ -57,7 +57,7 @@ async function loadImage(stores: Stores, image: Image, pool: ApplyPool, options:
 }
 
 function publish(stores: Stores, image: Image, claim: Claim): LoadedImage {
-  writeImageConfig(stores.images, image.config);
+  const isNew = !listImageIDs(stores.images).includes(image.id);
   let repositories = readRepositories(stores.images);
   const renamed: { name: string; from: Digest }[] = [];
   const names = image.names.map(withDefaultTag);
@@ -66,7 +66,13 @@ function publish(stores: Stores, image: Image, claim: Claim): LoadedImage {
     if (before !== null && before !== image.id) renamed.push({ name: familiarString(reference), from: before });
     repositories = withName(repositories, reference, image.id);
   }
-  writeRepositories(stores.images, repositories);
+  writeImageConfig(stores.images, image.config);
+  try {
+    if (names.length > 0) writeRepositories(stores.images, repositories);
+  } catch (error) {
+    if (isNew) removeImageConfig(stores.images, image.id);
+    throw error;
+  }
   claim.lease[Symbol.dispose]();
   return { id: image.id, names: names.map(familiarString), renamed };
 }

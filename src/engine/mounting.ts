@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, rmdirSync, statSync } from "node:fs";
+import { rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
@@ -7,11 +7,13 @@ import { readRepositories, tagsOf } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import { mountAll, unmount } from "../mount/mounter.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { DirectoriesMountRequest, MountRequest, MountSummary, UnmountRequest } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
-import { dropHolder, ownTargets, recoverAll } from "./recover.ts";
+import { dropHolder, hasChanges, ownTargets, recoverAll } from "./recover.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -24,6 +26,7 @@ export function mountImage(stores: Stores, request: MountRequest): Promise<strin
     const image = openStoredImage(stores, request.image);
     const top = image.layers.at(-1);
     if (top === undefined) throw new LayerfsError("UNSUPPORTED", `image ${image.id} has no layers to mount`);
+    for (const layer of image.layers) placeOf(stores.layers, layer);
     const target = request.target === undefined ? makeOwnTarget(stores) : givenDirectory(request.target);
     try {
       await (request.readWrite ? mountReadWrite : mountReadOnly)(stores, image, top.cacheID, target);
@@ -64,7 +67,7 @@ export function unmountTarget(stores: Stores, request: UnmountRequest): Promise<
       await unmount(resolve(request.target));
       return;
     }
-    if (request.discard !== true) refuseLoss(stores, holder);
+    if (request.discard !== true) await refuseLoss(stores, holder);
     if (staleness(holder) === null) await unmount(holder.target);
     await dropHolder(stores, holder);
     await recoverAll(stores);
@@ -119,11 +122,9 @@ async function mountReadWrite(stores: Stores, image: StoredImage, top: string, t
 }
 
 /** Changes are the user's: they go only when the user says so. */
-function refuseLoss(stores: Stores, holder: MountRecord): void {
-  if (holder.rwLayer === undefined) return;
-  const { driver } = stores.layers;
-  const { directory } = driver.place(holder.rwLayer);
-  if (driver.traits.layerForm === "overlay-dir" && readdirSync(directory).length === 0) return;
+async function refuseLoss(stores: Stores, holder: MountRecord): Promise<void> {
+  if (holder.rwLayer === undefined || !(await hasChanges(stores, holder))) return;
+  const { directory } = stores.layers.driver.place(holder.rwLayer);
   throw new LayerfsError("CONFLICT", `${holder.target}: unmounting throws away the changes that were made in it`, {
     hint: `keep them with \`layerfs diff-tar\`, or give --discard; they lie in ${directory}`,
   });
@@ -147,7 +148,7 @@ function findHolder(stores: Stores, text: string): MountRecord | null {
 
 function makeOwnTarget(stores: Stores): string {
   const target = join(ownTargets(stores), randomBytes(6).toString("hex"));
-  mkdirSync(target, { recursive: true, mode: 0o700 });
+  makeDirectories(target, 0o700);
   return target;
 }
 

@@ -1,5 +1,4 @@
-import { accessSync, constants, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains, prepareImageDb } from "../image/image-db.ts";
@@ -10,23 +9,28 @@ import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
 import { parseSourceName } from "../source/source-name.ts";
+import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { keepOutDockerd } from "./dockerd.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
+import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
+import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
+import { inspectImage } from "./inspect-image.ts";
 import { listImages } from "./list-images.ts";
-import { loadImages } from "./load.ts";
+import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { openImage, openLoadInput, refuseToMountSource } from "./source.ts";
+import { openImage, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
+import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
 
 /** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
@@ -42,55 +46,60 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
   const pool = applyPool();
   let lock: Lock | null = null;
-  const writing = once(() => {
+  const writing = once(async () => {
     lock ??= keepOutDockerd(root);
-    return openStores(settings, false);
+    const stores = await openStores(settings, "write");
+    lock ??= keepOutFirstDockerd(root);
+    return stores;
   });
-  const reading = once(() => openStores(settings, true));
+  const reading = once(() => openStores(settings, "read"));
   return {
     root,
-    load: async (input, call = {}) => {
-      const stores = await writing();
-      const spoolDirectory = join(stores.layers.layout.own, "tmp");
-      mkdirSync(spoolDirectory, { recursive: true, mode: 0o700 });
-      await using source = await openLoadInput(input, call, spoolDirectory);
-      return await loadImages(stores, source, pool, call);
-    },
-    images: async () => listImages(await reading()),
-    explain: async (image, call = {}) => {
+    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    images: told(async (filters) => listImages(await reading(), filters)),
+    inspect: told(async (image) => inspectImage(await reading(), image)),
+    history: told(async (image) => imageHistory(await reading(), image)),
+    tag: told(async (source, target) => tagImage(await writing(), source, target)),
+    explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
       await using source = await openImage(image, call);
       if (source === null) return explain(await reading(), image, path);
       return await explainSource(image, source.image, path, call);
-    },
-    explainDirectory: async (directory) =>
+    }),
+    explainDirectory: told(async (directory) =>
       parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
-    removeImage: async (image, { force = false } = {}) => removeImage(await writing(), image, force),
-    mount: async (request) => {
+    ),
+    removeImage: told(async (image, { force = false, prune = true } = {}) =>
+      removeImage(await writing(), image, { force, prune }),
+    ),
+    mount: told(async (request) => {
       refuseToMountSource(request.image);
       return mountImage(await writing(), request);
-    },
-    mountDirectories,
-    unmount: async (request) => unmountTarget(await writing(), request),
-    mounts: async () => listMounts(await reading()),
-    unpack: async (image, directory, call = {}) => {
+    }),
+    mountDirectories: told(mountDirectories),
+    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    mounts: told(async () => listMounts(await reading())),
+    unpack: told(async (image, directory, call = {}) => {
       await using source = await openImage(image, call);
       if (source === null) return unpackImage(await writing(), image, directory, pool, call);
       return await unpackSource(source, directory, unpackSettings, pool, call);
-    },
-    list: async (image, path, call = {}) => {
+    }),
+    list: told(async (image, path, call = {}) => {
       await using source = await openImage(image, call);
       if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
       return await listSource(source, path, call);
-    },
-    readFile: async (image, path, call = {}) => {
+    }),
+    readFile: told(async (image, path, call = {}) => {
       const source = await openImage(image, call);
       if (source === null) return readTreeFile(await reading(), image, path);
       return readSourceFile(source, path, call);
-    },
-    info: async () => storeInfo(await (isWritable(root) ? writing() : reading())),
-    apply: (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings }),
-    changes: async (before, after) => treeChanges(before, after),
+    }),
+    info: told(async () => {
+      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
+    }),
+    apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
+    changes: told(async (before, after) => treeChanges(before, after)),
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
@@ -99,19 +108,33 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
 }
 
+/** The call, with every refusal of the system told as a LayerfsError. */
+function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (...parameters: A) => Promise<R> {
+  return async (...parameters) => {
+    try {
+      return await call(...parameters);
+    } catch (error) {
+      throw fromAnyError(error);
+    }
+  };
+}
+
 interface Settings extends Omit<EngineOptions, "storageOptions"> {
   readonly root: string;
   readonly storageOptions: ReadonlyMap<string, string>;
 }
 
-async function openStores(settings: Settings, readOnly: boolean): Promise<Stores> {
+/** `try`: to read, and to tell what the driver can do here, as `info` does. */
+async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
   const { root, storageOptions } = settings;
-  if (!readOnly) mkdirSync(root, { recursive: true, mode: 0o710 });
+  const readOnly = purpose !== "write";
+  if (!readOnly) makeDirectories(root, 0o710);
   const { driver, reason, rejected } = await chooseDriver({
     root,
     name: settings.driver,
     options: storageOptions,
     readOnly,
+    mayTry: purpose === "try",
   });
   const images = imageLayout(root, driver.name);
   const holders = mountHolders(root);
@@ -133,7 +156,6 @@ async function openStores(settings: Settings, readOnly: boolean): Promise<Stores
     choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
     maxLayerSize: settings.maxLayerSize ?? null,
     ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
-    readOnly,
   };
 }
 

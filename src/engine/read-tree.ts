@@ -1,28 +1,31 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { readLayerFile } from "../layer/stored-tar.ts";
+import { placeOf } from "../layer/whole.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { contentOf, list, lstat, resolve, walk } from "../view/lookup.ts";
 import { type MergedTree, mergeLayers } from "../view/merged-tree.ts";
 import type { PlacedNode } from "../view/node.ts";
 import type { TreeNode } from "./engine.ts";
-import { openStoredImage } from "./explain.ts";
 import { storedEntries } from "./stored-entries.ts";
+import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** The nodes below `path`, or the one node there; computed from the layers' records, without mounting. */
-export async function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
-  const { layers } = openStoredImage(stores, image);
-  return listMerged(await mergeStored(layers), path, recursive);
+export function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
+  return whileThere(stores, image, async ({ layers }) => listMerged(await mergeStored(layers), path, recursive));
 }
 
 /** The content of the file that `path` leads to, symlinks followed inside the image. */
-export async function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
-  const { layers } = openStoredImage(stores, image);
-  const { layer, name } = findContent(await mergeStored(layers), path);
-  const record = layers[layer] as LayerRecord;
-  return readFrom(stores.layers.driver.place(record.cacheID).directory, name);
+export function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
+  return whileThere(stores, image, (stored) => findStored(stores, stored, path));
+}
+
+async function findStored(stores: Stores, image: StoredImage, path: string): Promise<AsyncIterable<Buffer>> {
+  const { layer, name } = findContent(await mergeStored(image.layers), path);
+  const record = image.layers[layer] as LayerRecord;
+  return readFrom(stores, image, placeOf(stores.layers, record).directory, name);
 }
 
 /** The nodes of a merged tree below `path`, or the one node there. */
@@ -44,12 +47,16 @@ function mergeStored(layers: readonly LayerRecord[]): Promise<MergedTree> {
   return mergeLayers(layers.map(({ tarSplit }) => storedEntries(tarSplit)));
 }
 
-async function* readFrom(directory: string, name: Buffer): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(directory);
+async function* readFrom(stores: Stores, image: StoredImage, directory: string, name: Buffer): AsyncGenerator<Buffer> {
+  let rootFd: number | undefined;
   try {
+    rootFd = openDirectory(directory);
     yield* readLayerFile(rootFd, name);
+  } catch (error) {
+    if (isThere(stores, image)) throw error;
+    throw new LayerfsError("NOT_FOUND", `image ${image.id} was removed while it was read`, { cause: error });
   } finally {
-    close(rootFd);
+    if (rootFd !== undefined) close(rootFd);
   }
 }
 

@@ -12,16 +12,26 @@ export function ownTargets(stores: Stores): string {
 
 /**
  * Cleans up what ended processes and mounts have left, before anything else is done. Read-write layers of mounts that
- * are gone stay: what was changed in them is the user's. The caller holds the exclusive lock, so no file that is being
+ * are gone stay if something was changed in them, for that is the user's. The caller holds the exclusive lock, so no file that is being
  * written lies under a temporary name.
  */
 export async function recoverAll(stores: Stores): Promise<void> {
   for (const holder of stores.holders.list()) {
-    if (holder.rwLayer === undefined && staleness(holder) !== null) await dropHolder(stores, holder);
+    if (staleness(holder) !== null && !(await hasChanges(stores, holder))) await dropHolder(stores, holder);
   }
-  removeTemporaries(stores.images.content, dirname(stores.images.repositories), stores.layers.layout.leases);
+  const { leases, own } = stores.layers.layout;
+  const { content, metadata, repositories } = stores.images;
+  const records = readNames(metadata).map((name) => join(metadata, name));
+  removeTemporaries(content, dirname(repositories), ...records, leases, stores.holders.directory, join(own, "tmp"));
   removeUnusedTargets(stores);
   await recover(stores.layers);
+}
+
+/** Whether a mount's read-write layer may hold something. Of a full tree nobody can tell. */
+export async function hasChanges(stores: Stores, { rwLayer }: MountRecord): Promise<boolean> {
+  const { driver } = stores.layers;
+  if (rwLayer === undefined || !(await driver.exists(rwLayer))) return false;
+  return driver.traits.layerForm !== "overlay-dir" || readdirSync(driver.place(rwLayer).directory).length > 0;
 }
 
 /** Forgets a mount that is no more, with what was made for it. */

@@ -1,8 +1,12 @@
+import { join } from "node:path";
 import { chainIDs } from "../core/chain-id.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
-import { readImageConfig, removeImageConfig } from "../image/image-db.ts";
-import { readRepositories, tagsOf, withoutName, writeRepositories } from "../image/repositories.ts";
+import { listContainers, usesImage } from "../image/containers.ts";
+import { imageChains, readImageConfig, removeImageConfig } from "../image/image-db.ts";
+import { readParents } from "../image/metadata.ts";
+import { planRemoval, type RemovalOptions, type RemovalState } from "../image/removal.ts";
+import { readRepositories, withoutName, writeRepositories } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
 import { removeUnused } from "../layer/remove.ts";
@@ -14,23 +18,44 @@ import type { Stores } from "./stores.ts";
 type Step = RemovedImage["steps"][number];
 
 /**
- * Removes a name, and with the last one the image and its unused layers; by id all of it. Docker's rules and words
- * (moby, daemon/images/image_delete.go): an id with names in it only with `force`; never while it is mounted.
+ * Removes a name, and with the last one the image and its unused layers; by id all of it. The rules: `planRemoval`.
+ * Fails with CORRUPT_STORE, changing nothing, where the config of another image is damaged, for its layers are then not
+ * known.
  */
-export function removeImage(stores: Stores, text: string, force: boolean): Promise<RemovedImage> {
+export function removeImage(stores: Stores, text: string, options: RemovalOptions): Promise<RemovedImage> {
+  if (text.trim() === "") throw new LayerfsError("INVALID_REFERENCE", "image name cannot be blank");
   return exclusively(stores.layers, async () => {
     await recoverAll(stores);
-    const { id, tag } = resolveImage(stores.images, text);
-    const repositories = readRepositories(stores.images);
-    const tags = tagsOf(repositories, id);
-    const going = tag === null ? tags : [tag];
-    if (tag === null && tags.length > 1 && !force) throw referenced(id);
-    const last = going.length === tags.length;
-    if (last) refuseMounted(stores, id);
-    writeRepositories(stores.images, going.reduce(withoutName, repositories));
-    const untagged = going.map(({ name }): Step => ({ kind: "untagged", name }));
-    return { steps: last ? [...untagged, ...(await deleteImage(stores, id))] : untagged };
+    const state = removalState(stores);
+    const actions = planRemoval(state, resolveImage(stores.images, text), text, options);
+    const deletesLayers = actions.some((action) => action.kind === "delete" && layersOf(stores, action.id).length > 0);
+    if (deletesLayers) imageChains(stores.images);
+    const tags = actions.flatMap((action) => (action.kind === "untag" ? [action.tag] : []));
+    if (tags.length > 0) writeRepositories(stores.images, tags.reduce(withoutName, state.repositories));
+    const steps: Step[] = [];
+    for (const action of actions) {
+      if (action.kind === "untag") steps.push({ kind: "untagged", name: action.tag.name });
+      else steps.push(...(await deleteImage(stores, action.id)));
+    }
+    return { steps };
   });
+}
+
+function removalState(stores: Stores): RemovalState {
+  const mounts = stores.holders.list();
+  const containers = listContainers({
+    containers: join(stores.root, "containers"),
+    mounts: stores.layers.layout.mounts,
+  });
+  return {
+    repositories: readRepositories(stores.images),
+    parents: readParents(stores.images),
+    containersOf: (id) => {
+      const top = layersOf(stores, id).at(-1) ?? null;
+      return containers.filter((container) => usesImage(container, id, top));
+    },
+    mountedOn: (id) => mounts.find(({ subject }) => subject === id)?.target ?? null,
+  };
 }
 
 /** A lease names the layers before anything is removed, so that after a crash the rest is removed too. */
@@ -50,25 +75,4 @@ function layersOf(stores: Stores, id: Digest): Digest[] {
     if (isLayerfsError(error, "CORRUPT_STORE")) return [];
     throw error;
   }
-}
-
-function refuseMounted(stores: Stores, id: Digest): void {
-  const holder = stores.holders.list().find(({ subject }) => subject === id);
-  if (holder === undefined) return;
-  throw new LayerfsError(
-    "CONFLICT",
-    `conflict: unable to delete ${id} (cannot be forced) - image is mounted on ${holder.target}`,
-    {
-      hint: `unmount it first: layerfs umount ${holder.target}`,
-    },
-  );
-}
-
-function referenced(id: Digest): LayerfsError {
-  const short = id.slice("sha256:".length, "sha256:".length + 12);
-  return new LayerfsError(
-    "CONFLICT",
-    `conflict: unable to delete ${short} (must be forced) - image is referenced in multiple repositories`,
-    { hint: "remove it by its names, or all at once with -f" },
-  );
 }

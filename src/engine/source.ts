@@ -4,6 +4,7 @@ import type { Image, ImageSource } from "../core/image.ts";
 import { parsePlatform } from "../core/platform.ts";
 import { familiarString } from "../core/reference.ts";
 import { directoryTar } from "../layer/diff-tar.ts";
+import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import type { LoadInput, ReadOptions } from "./engine.ts";
@@ -13,9 +14,11 @@ export interface OpenedImage extends AsyncDisposable {
   readonly image: Image;
 }
 
-/** Opens what is to be loaded. `spoolDirectory`: see `SourceOptions`. */
-export async function openLoadInput(input: LoadInput, call: ReadOptions, spoolDirectory: string): Promise<ImageSource> {
-  const options = sourceOptions(call, spoolDirectory);
+type SpoolOptions = Pick<ArchiveOptions, "spoolDirectory" | "beforeSpooling">;
+
+/** Opens what is to be loaded. `spool`: see `SourceOptions`. */
+export async function openLoadInput(input: LoadInput, call: ReadOptions, spool: SpoolOptions): Promise<ImageSource> {
+  const options = sourceOptions(call, spool);
   if ("file" in input) return openArchive(input.file, options);
   if ("stream" in input) return openArchive({ stream: input.stream as AsyncIterable<Uint8Array> }, options);
   const source = openSource(input.source, options);
@@ -30,7 +33,7 @@ export async function openLoadInput(input: LoadInput, call: ReadOptions, spoolDi
  * several images, USAGE for a platform with an image of the store, and as `openSource`.
  */
 export async function openImage(text: string, call: ReadOptions): Promise<OpenedImage | null> {
-  const opening = openSource(text, sourceOptions(call, tmpdir()));
+  const opening = openSource(text, sourceOptions(call, { spoolDirectory: tmpdir() }));
   if (opening === null) {
     if (call.platform === undefined) return null;
     throw new LayerfsError(
@@ -58,9 +61,9 @@ export function refuseToMountSource(text: string): void {
   });
 }
 
-function sourceOptions({ platform, signal }: ReadOptions, spoolDirectory: string): SourceOptions {
+function sourceOptions({ platform, signal }: ReadOptions, spool: SpoolOptions): SourceOptions {
   return {
-    spoolDirectory,
+    ...spool,
     directoryTar,
     signal,
     platform: platform === undefined ? undefined : parsePlatform(platform),

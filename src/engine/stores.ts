@@ -13,5 +13,4 @@ export interface Stores {
   readonly maxLayerSize: number | null;
   /** Without root and by the user's leave: owners are not set (storage option `vfs.ignore_chown_errors`). */
   readonly ignoreOwners: boolean;
-  readonly readOnly: boolean;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
@@ -7,8 +7,10 @@ import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
+import { placeOf } from "../layer/whole.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./explain.ts";
+import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** How files are written. */
@@ -40,9 +42,10 @@ export async function unpackImage(
   const target = prepareTarget(directory);
   const { image, lease } = await exclusively(stores.layers, () => leaseImage(stores, text), options.signal);
   using _lease = lease;
-  const layers = image.layers.map(({ diffID, cacheID, tarSplit, size }) => {
-    const place = stores.layers.driver.place(cacheID);
-    return { diffID, bytes: { kind: "stored" as const, tarSplit, directory: place.directory }, size };
+  const layers = image.layers.map((layer) => {
+    const { diffID, tarSplit, size } = layer;
+    const { directory } = placeOf(stores.layers, layer);
+    return { diffID, bytes: { kind: "stored" as const, tarSplit, directory }, size };
   });
   return await unpackLayers(layers, target, stores, pool, options);
 }
@@ -85,7 +88,7 @@ export async function unpackLayers(
 /** Makes the directory if it is absent. Returns its absolute path; fails with CONFLICT where it is not empty. */
 export function prepareTarget(directory: string): string {
   const target = resolve(directory);
-  mkdirSync(target, { recursive: true });
+  makeDirectories(target, 0o777);
   if (readdirSync(target).length === 0) return target;
   throw new LayerfsError("CONFLICT", `${target} is not empty`, { hint: "give a directory that is empty or absent" });
 }

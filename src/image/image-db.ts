@@ -1,14 +1,15 @@
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { chainIDs } from "../core/chain-id.ts";
 import { type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { readNames } from "../layer/records.ts";
 import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
 
 export function prepareImageDb(layout: ImageLayout): void {
-  for (const directory of [layout.content, layout.metadata]) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [layout.content, layout.metadata]) makeDirectories(directory, 0o700);
 }
 
 /** Ids of all images, named or not. */
@@ -30,8 +31,18 @@ export function readImageConfig(layout: ImageLayout, id: Digest): ImageConfig | 
   const config = parseStored(bytes, id);
   if (config.digest === id) return config;
   throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config has the digest ${config.digest}`, {
-    hint: "the file was changed on disk; remove the image by its id and load it again",
+    hint: "the file was changed on disk; load the image again, or remove it by its id",
   });
+}
+
+/** As `readImageConfig`, for lists: null also where the config is damaged. */
+export function readWholeConfig(layout: ImageLayout, id: Digest): ImageConfig | null {
+  try {
+    return readImageConfig(layout, id);
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return null;
+    throw error;
+  }
 }
 
 /** Makes an image visible; its layers must be there. Repeating it changes nothing. */
@@ -62,6 +73,7 @@ function parseStored(bytes: Buffer, id: Digest): ImageConfig {
   } catch (error) {
     if (!isLayerfsError(error)) throw error;
     throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config cannot be read: ${error.message}`, {
+      hint: "load the image again, or remove it by its id",
       cause: error,
     });
   }

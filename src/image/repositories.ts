@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
-import { familiarName, familiarString, type NamedReference } from "../core/reference.ts";
+import {
+  canonicalString,
+  familiarName,
+  familiarString,
+  type NamedReference,
+  parseReference,
+} from "../core/reference.ts";
 import { writeFileDurably } from "../sys/durable.ts";
 import type { ImageLayout } from "./layout.ts";
 
@@ -64,8 +70,12 @@ export function allTags(repositories: Repositories): ImageTag[] {
   return [...repositories].flatMap(([repository, names]) => [...names].map(([name, id]) => ({ repository, name, id })));
 }
 
+/** In Docker's order: that of the names in full, so those on Docker Hub stand among the others by `docker.io`. */
 export function tagsOf(repositories: Repositories, id: Digest): ImageTag[] {
-  return allTags(repositories).filter((tag) => tag.id === id);
+  const keyed = allTags(repositories)
+    .filter((tag) => tag.id === id)
+    .map((tag) => ({ tag, key: canonicalString(parseReference(tag.name)) }));
+  return keyed.sort((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key))).map(({ tag }) => tag);
 }
 
 function readIfThere(path: string): string | null {

@@ -60,9 +60,14 @@ describe("the image that a user's word names", () => {
     expect(() => resolveImage(layout, shared)).toThrow(expect.objectContaining({ code: "AMBIGUOUS" }));
   });
 
-  it.each(["nosuch", "nosuch:tag", "0123456789ab0123", `sha256:${"0".repeat(64)}`])("does not find %s", (text) => {
+  it.each([
+    ["nosuch", "nosuch:latest"],
+    ["nosuch:tag", "nosuch:tag"],
+    ["0123456789ab0123", "0123456789ab0123:latest"],
+    [`sha256:${"0".repeat(64)}`, `sha256:${"0".repeat(64)}`],
+  ])("does not find %s, and says in Docker's words what it looked for", (text, wanted) => {
     expect(() => resolveImage(layout, text)).toThrow(
-      expect.objectContaining({ code: "NOT_FOUND", message: `No such image: ${text}` }),
+      expect.objectContaining({ code: "NOT_FOUND", message: `No such image: ${wanted}` }),
     );
   });
 

@@ -24,14 +24,15 @@ export function resolveImage(layout: ImageLayout, text: string): ResolvedImage {
     if (id !== null) return { id, tag: { repository: familiarName(key), name: familiarString(key), id } };
   }
   const prefix = name.id === undefined ? name.idPrefix : digestHex(name.id);
-  return { id: byPrefix(layout, prefix, text), tag: null };
+  const described = name.reference === undefined ? text : familiarString(withDefaultTag(name.reference));
+  return { id: byPrefix(layout, prefix, text, described), tag: null };
 }
 
-function byPrefix(layout: ImageLayout, prefix: string | undefined, text: string): Digest {
+function byPrefix(layout: ImageLayout, prefix: string | undefined, text: string, described: string): Digest {
   const found = prefix === undefined ? [] : listImageIDs(layout).filter((id) => digestHex(id).startsWith(prefix));
   const [id] = found;
   if (id === undefined) {
-    throw new LayerfsError("NOT_FOUND", `No such image: ${printable(text)}`, {
+    throw new LayerfsError("NOT_FOUND", `No such image: ${printable(described)}`, {
       hint: "`layerfs images` lists what is here",
     });
   }

@@ -1,10 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { fsyncDirectory } from "../sys/durable.ts";
+import { fromNodeError } from "../sys/errno.ts";
 import { type Lock, lockDescriptor, tryLock } from "../sys/lock.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import type { LayerLayout } from "./layout.ts";
 import { readNames } from "./records.ts";
 
@@ -33,15 +35,21 @@ const SUFFIX = ".json";
 
 /** Durable, and locked before it is visible. The caller holds the store's exclusive lock. */
 export function createLease(layout: LayerLayout, wanted: Omit<LeaseRecord, "id" | "pid">): Lease {
-  mkdirSync(layout.leases, { recursive: true, mode: 0o700 });
+  makeDirectories(layout.leases, 0o700);
   const record: LeaseRecord = { id: randomBytes(16).toString("hex"), pid: process.pid, ...wanted };
   const path = join(layout.leases, record.id + SUFFIX);
   const fd = openSync(`${path}.new`, "wx", 0o600);
-  lockDescriptor(fd);
-  writeSync(fd, JSON.stringify(record));
-  fsyncSync(fd);
-  renameSync(`${path}.new`, path);
-  fsyncDirectory(layout.leases);
+  try {
+    lockDescriptor(fd);
+    writeFileSync(fd, JSON.stringify(record));
+    fsyncSync(fd);
+    renameSync(`${path}.new`, path);
+    fsyncDirectory(layout.leases);
+  } catch (error) {
+    for (const name of [`${path}.new`, path]) removeIfThere(name);
+    closeSync(fd);
+    throw fromNodeError(error, "write", path);
+  }
   return {
     ...record,
     workName: `write-set-${record.id}`,

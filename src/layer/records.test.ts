@@ -1,14 +1,15 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { scratchDirectory } from "../../test/support/scratch.ts";
+import { chainIDOn } from "../core/chain-id.ts";
 import { digestOf } from "../core/digest.ts";
 import { type LayerLayout, layerDirectory, layerLayout } from "./layout.ts";
-import { listChainIDs, listRemoving, readLayerRecord } from "./records.ts";
+import { listChainIDs, listRemoving, readLayerRecord, readParent } from "./records.ts";
 
-const CHAIN = digestOf("chain");
 const DIFF = digestOf("diff");
 const PARENT = digestOf("parent");
+const CHAIN = chainIDOn(PARENT, DIFF);
 let layout: LayerLayout;
 let directory: string;
 
@@ -33,8 +34,11 @@ describe("a layer's record", () => {
   });
 
   it("has no parent where it is the lowest", () => {
-    rmSync(join(directory, "parent"));
-    expect(readLayerRecord(layout, CHAIN)?.parent).toBeNull();
+    const lowest = layerDirectory(layout, DIFF);
+    cpSync(directory, lowest, { recursive: true });
+    rmSync(join(lowest, "parent"));
+    expect(readLayerRecord(layout, DIFF)?.parent).toBeNull();
+    expect(readParent(layout, DIFF)).toBeNull();
   });
 
   it("is null where there is no such layer", () => {
@@ -52,6 +56,9 @@ describe("a layer's record", () => {
     ["size", "-1"],
     ["size", "1e400"],
     ["parent", ""],
+    ["parent", null],
+    ["cache-id", "l"],
+    ["diff", digestOf("another")],
   ])("is damaged, and the file is named, where %s holds %j", (name, text) => {
     if (text === null) rmSync(join(directory, name));
     else writeFileSync(join(directory, name), text);

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { chainIDOn } from "../core/chain-id.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
+import { isLayerID } from "../driver/layer-id.ts";
 import { type LayerLayout, layerDirectory } from "./layout.ts";
 
 /** A layer as Docker's layer database records it (moby, layer/filestore.go). */
@@ -26,17 +28,47 @@ export const RECORD_FILES = {
 };
 const HEX64 = /^[0-9a-f]{64}$/;
 
-/** null where there is no such layer; fails with CORRUPT_STORE, naming the file, where its record is damaged. */
+/**
+ * null where there is no such layer; fails with CORRUPT_STORE, naming the file, where its record is damaged. It needs no
+ * lock: a record that is removed or replaced while it is read is read again.
+ */
 export function readLayerRecord(layout: LayerLayout, chainID: Digest): LayerRecord | null {
   const directory = layerDirectory(layout, chainID);
-  const diff = readField(directory, RECORD_FILES.diff);
-  if (diff === null && !exists(directory)) return null;
-  const parent = readField(directory, RECORD_FILES.parent);
+  for (let before = identityOf(directory); before !== null; ) {
+    const record = readRecord(directory, chainID);
+    const now = identityOf(directory);
+    if (now !== before) before = now;
+    else if (record instanceof LayerfsError) throw record;
+    else return record;
+  }
+  return null;
+}
+
+/** Returns CORRUPT_STORE, in place of throwing it. */
+function readRecord(directory: string, chainID: Digest): LayerRecord | LayerfsError {
+  try {
+    return readFields(directory, chainID);
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return error;
+    throw error;
+  }
+}
+
+function readFields(directory: string, chainID: Digest): LayerRecord {
+  const parent = parentField(directory);
+  const diffID = digestField(directory, RECORD_FILES.diff, readField(directory, RECORD_FILES.diff));
+  const chain = chainIDOn(parent, diffID);
+  if (chain !== chainID && parent === null) {
+    throw damaged(directory, RECORD_FILES.parent, `it is missing, for ${diffID} alone is not ${chainID}`);
+  }
+  if (chain !== chainID) {
+    throw damaged(directory, RECORD_FILES.diff, `${diffID} on ${parent} is ${chain}, expected ${chainID}`);
+  }
   return {
     chainID,
-    diffID: digestField(directory, RECORD_FILES.diff, diff),
-    parent: parent === null ? null : digestField(directory, RECORD_FILES.parent, parent),
-    cacheID: textField(directory, RECORD_FILES.cacheID),
+    diffID,
+    parent,
+    cacheID: cacheIDField(directory),
     size: sizeField(directory),
     tarSplit: join(directory, RECORD_FILES.tarSplit),
   };
@@ -57,23 +89,27 @@ export function listRemoving(layout: LayerLayout): string[] {
     .map((name) => join(layout.layers, name));
 }
 
-/** The cache-id in a record's directory, whatever else is missing there. */
+/** The cache-id in a record's directory, whatever else is missing there; null where it is missing or no layer's name. */
 export function readCacheID(directory: string): string | null {
-  return readField(directory, RECORD_FILES.cacheID);
+  const cacheID = readField(directory, RECORD_FILES.cacheID);
+  return cacheID !== null && isLayerID(cacheID) ? cacheID : null;
 }
 
-/** The parent that a record's directory names, whatever else is missing there; null for none. */
-export function readParent(directory: string): Digest | null {
-  const parent = readField(directory, RECORD_FILES.parent);
-  return parent === null ? null : digestField(directory, RECORD_FILES.parent, parent);
+/**
+ * The layer below, whatever else of the record is damaged; null for a lowest layer, and where there is no record. Fails
+ * with CORRUPT_STORE where the record does not tell.
+ */
+export function readParent(layout: LayerLayout, chainID: Digest): Digest | null {
+  const directory = layerDirectory(layout, chainID);
+  const parent = parentField(directory);
+  if (parent !== null || identityOf(directory) === null || readField(directory, RECORD_FILES.diff) === chainID)
+    return parent;
+  throw damaged(directory, RECORD_FILES.parent, "it is missing");
 }
 
-/** ChainIDs that containers stand on (`layerdb/mounts/<container>/parent`). */
+/** ChainIDs that containers stand on (`layerdb/mounts/<container>/parent`). Fails with CORRUPT_STORE. */
 export function listContainerParents(layout: LayerLayout): Digest[] {
-  return readNames(layout.mounts).flatMap((name) => {
-    const parent = readField(join(layout.mounts, name), RECORD_FILES.parent);
-    return parent === null ? [] : [parseDigest(parent)];
-  });
+  return readNames(layout.mounts).flatMap((name) => parentField(join(layout.mounts, name)) ?? []);
 }
 
 export function readNames(directory: string): string[] {
@@ -85,14 +121,10 @@ export function readNames(directory: string): string[] {
   }
 }
 
-function exists(directory: string): boolean {
-  try {
-    readdirSync(directory);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
+/** Differs for each directory that ever had the name; null where there is none. */
+function identityOf(directory: string): string | null {
+  const stat = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? null : `${stat.ino} ${stat.birthtimeNs}`;
 }
 
 function readField(directory: string, name: string): string | null {
@@ -102,6 +134,17 @@ function readField(directory: string, name: string): string | null {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
+}
+
+function parentField(directory: string): Digest | null {
+  const text = readField(directory, RECORD_FILES.parent);
+  return text === null ? null : digestField(directory, RECORD_FILES.parent, text);
+}
+
+function cacheIDField(directory: string): string {
+  const text = textField(directory, RECORD_FILES.cacheID);
+  if (!isLayerID(text)) throw damaged(directory, RECORD_FILES.cacheID, `it holds ${JSON.stringify(text)}`);
+  return text;
 }
 
 function textField(directory: string, name: string): string {
@@ -132,6 +175,6 @@ function sizeField(directory: string): number {
 
 function damaged(directory: string, name: string, why: string): LayerfsError {
   return new LayerfsError("CORRUPT_STORE", `layer record ${join(directory, name)} is damaged: ${why}`, {
-    hint: "remove the images that use this layer and load them again",
+    hint: "load the images that use this layer again",
   });
 }

@@ -1,22 +1,32 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { publishDirectory } from "../sys/durable.ts";
+import { exchangeDirectories, publishDirectory } from "../sys/durable.ts";
 import { layerDirectory } from "./layout.ts";
 import { type LayerRecord, RECORD_FILES } from "./records.ts";
 import type { LayerStore } from "./store.ts";
 
 /**
  * Makes a finished layer visible: its record is written aside in `workDirectory` (where tar-split lies already),
- * synced with the layer's files in one go, and renamed into place. Modes are Docker's.
+ * synced with the layer's files in one go, and renamed into place. Modes are Docker's. Returns whether a damaged record
+ * was in its place, which then lies in `workDirectory`.
  */
-export function registerLayer(store: LayerStore, workDirectory: string, record: Omit<LayerRecord, "tarSplit">): void {
+export function registerLayer(
+  store: LayerStore,
+  workDirectory: string,
+  record: Omit<LayerRecord, "tarSplit">,
+): boolean {
   const field = (name: string, text: string): void => writeFileSync(join(workDirectory, name), text, { mode: 0o644 });
   field(RECORD_FILES.cacheID, record.cacheID);
   field(RECORD_FILES.diff, record.diffID);
   field(RECORD_FILES.size, String(record.size));
   if (record.parent !== null) field(RECORD_FILES.parent, record.parent);
   const place = layerDirectory(store.layout, record.chainID);
+  if (existsSync(place)) {
+    exchangeDirectories(workDirectory, place);
+    return true;
+  }
   publishDirectory(workDirectory, place);
+  return false;
 }
 
 /** The directory that will become a layer's record, empty whatever an earlier attempt left there. */

@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
 import type { Digest } from "../core/digest.ts";
 import type { StorageDriver } from "../driver/driver.ts";
 import { acquireLock } from "../sys/lock.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { type LayerLayout, layerLayout } from "./layout.ts";
 import { type LayerRecord, readLayerRecord } from "./records.ts";
 
@@ -25,8 +25,8 @@ export function layerStore({ root, ...rest }: LayerStoreOptions): LayerStore {
 
 /** Makes the directories that a store needs, with Docker's modes. Repeating it changes nothing. */
 export function prepareLayerStore({ layout }: LayerStore): void {
-  for (const directory of [layout.layerdb, layout.own]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  for (const directory of [layout.layers, layout.tmp]) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  for (const directory of [layout.layerdb, layout.own]) makeDirectories(directory, 0o700);
+  for (const directory of [layout.layers, layout.tmp]) makeDirectories(directory, 0o755);
 }
 
 /**

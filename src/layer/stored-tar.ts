@@ -31,19 +31,27 @@ export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer>
   }
 }
 
-/** The JSON lines of a layer's tar-split records. */
-export function readSplit(tarSplit: string): AsyncIterable<Buffer> {
+/** The JSON lines of a layer's tar-split records. Fails with CORRUPT_STORE where they are missing, cut or no gzip. */
+export async function* readSplit(tarSplit: string): AsyncGenerator<Buffer> {
   const file = createReadStream(tarSplit, { highWaterMark: READ_SIZE });
   const lines = createGunzip({ chunkSize: READ_SIZE });
-  file.on("error", (cause) => {
-    lines.destroy(
-      new LayerfsError("CORRUPT_STORE", `${tarSplit} cannot be read: ${cause.message}`, {
-        hint: "remove the images that use this layer and load them again",
-        cause,
-      }),
-    );
+  file.on("error", (cause) => lines.destroy(damaged(tarSplit, "cannot be read", cause)));
+  try {
+    yield* file.pipe(lines);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && String(error.code).startsWith("Z_"))) throw error;
+    throw damaged(tarSplit, "is damaged", error);
+  } finally {
+    // A pipe leaves its source open where the reader has enough.
+    file.destroy();
+  }
+}
+
+function damaged(tarSplit: string, what: string, cause: Error): LayerfsError {
+  return new LayerfsError("CORRUPT_STORE", `${tarSplit} ${what}: ${cause.message}`, {
+    hint: "remove the images that use this layer and load them again",
+    cause,
   });
-  return file.pipe(lines);
 }
 
 /** The content of a file of a layer; symlinks cannot lead out of `rootFd`. */

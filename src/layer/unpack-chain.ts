@@ -7,7 +7,8 @@ import type { ApplyOutcome, ApplyPool } from "./apply/pool.ts";
 import type { Warning } from "./apply/warnings.ts";
 import { RECORD_FILES } from "./records.ts";
 import { makeWorkDirectory, registerLayer } from "./register.ts";
-import type { LayerStore } from "./store.ts";
+import { removeReplaced } from "./remove.ts";
+import { exclusively, type LayerStore } from "./store.ts";
 
 /** A layer that is to be made, with its bytes. */
 export interface PlannedLayer {
@@ -80,13 +81,15 @@ async function completeLayer(
   }
   const result = await finish(store, layer, outcome);
   await store.driver.seal(layer.cacheID, { cutsLowers: result.cutsLowers });
-  registerLayer(store, workDirectory(store, layer, index, options), {
+  const work = workDirectory(store, layer, index, options);
+  const replaced = registerLayer(store, work, {
     chainID: layer.chainID,
     diffID: layer.diffID,
     parent: layer.parent?.chainID ?? null,
     cacheID: layer.cacheID,
     size: result.size,
   });
+  if (replaced) await exclusively(store, () => removeReplaced(store, work));
   options.onLayer?.({ type: "done", diffID: layer.diffID, warnings: result.warnings });
 }
 

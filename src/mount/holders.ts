@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isLayerfsError } from "../core/errors.ts";
 import { fromNodeError } from "../sys/errno.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
 import { readMountInfo } from "../sys/mountinfo.ts";
 import { bootID, mountNamespace } from "../sys/namespace.ts";
 import { allProcesses, unlessHidden } from "./users.ts";
@@ -30,6 +31,8 @@ export type NewMount = Pick<MountRecord, "target" | "kind" | "subject" | "layers
 
 /** The records in `<root>/layerfs/mounts`, one JSON file a mount. */
 export interface MountHolders {
+  /** A crash may leave a file `.<name>.tmp` in it. */
+  readonly directory: string;
   /**
    * Records a mount in the calling thread's namespace. Called before mounting, so that no mount goes unrecorded, and
    * under the lock that removals take, for until it is mounted the record looks stale.
@@ -44,6 +47,7 @@ export interface MountHolders {
 export function mountHolders(root: string): MountHolders {
   const directory = join(root, "layerfs", "mounts");
   return {
+    directory,
     add: (mount) => add(directory, mount),
     list: () => list(directory),
     remove: (id) => rmSync(recordPath(directory, id), { force: true }),
@@ -76,10 +80,11 @@ function add(directory: string, mount: NewMount): MountRecord {
   };
   const path = recordPath(directory, record.id);
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectories(directory, 0o700);
     // No fsync: a mount does not outlive the machine, and so its record need not.
-    writeFileSync(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
-    renameSync(`${path}.tmp`, path);
+    const temporary = join(directory, `.${record.id}.json.tmp`);
+    writeFileSync(temporary, JSON.stringify(record), { mode: 0o600 });
+    renameSync(temporary, path);
   } catch (error) {
     throw fromNodeError(error, "write", path);
   }

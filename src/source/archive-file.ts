@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { decompress } from "../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import { cancellable } from "../core/cancellation.ts";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError, printable, withObject } from "../core/errors.ts";
 import { fromNodeError } from "../sys/errno.ts";
 import { tarReader } from "../tar/reader.ts";
 import { type ArchiveIndex, archiveIndexer } from "./archive-index.ts";
@@ -14,8 +14,13 @@ import { openSpoolFile } from "./spool-file.ts";
 export type ArchiveInput = string | { readonly stream: AsyncIterable<Uint8Array> };
 
 export interface ArchiveOptions {
-  /** Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. */
+  /**
+   * Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. A crash
+   * may leave an empty file `.spool-<hex>.tmp` there, which anybody may remove at any time.
+   */
   readonly spoolDirectory: string;
+  /** Called before so many bytes are kept there; what it throws ends the reading. */
+  readonly beforeSpooling?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -78,8 +83,17 @@ async function indexInPlace(
 ): Promise<ArchiveFile> {
   if (stats.size === 0) throw invalid(name, "it is empty");
   const { handler, index } = archiveIndexer(name);
-  await walkArchive(file, stats.size, handler, signal);
+  await naming(name, walkArchive(file, stats.size, handler, signal));
   return { name, index, file, close: () => file.close() };
+}
+
+/** Lets the failures of `work` name the archive. */
+async function naming(name: string, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    throw withObject(error, `archive ${name}`);
+  }
 }
 
 /** Writes the tar to a nameless file while it is read; `empty` makes the error for a source without a byte. */
@@ -87,7 +101,7 @@ async function spool(
   source: AsyncIterable<Uint8Array>,
   name: string,
   empty: () => LayerfsError,
-  { spoolDirectory, signal }: ArchiveOptions,
+  { spoolDirectory, beforeSpooling, signal }: ArchiveOptions,
 ): Promise<ArchiveFile> {
   const { file, write } = await openSpoolFile(spoolDirectory);
   try {
@@ -95,13 +109,14 @@ async function spool(
     const reader = tarReader(handler);
     for await (const chunk of decompress(requireBytes(cancellable(source, signal), empty))) {
       reader.write(chunk);
+      beforeSpooling?.(chunk.length);
       await write(chunk);
     }
     reader.end();
     return { name, index, file, close: () => file.close() };
   } catch (error) {
     await file.close();
-    throw error;
+    throw withObject(error, `archive ${name}`);
   }
 }
 

@@ -2,7 +2,7 @@ import { decompress } from "../compression/decompress.ts";
 import { configPlatform, type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, digestFromHex, digestOf } from "../core/digest.ts";
 import { type DockerArchiveImage, parseDockerManifestJson } from "../core/docker-manifest-json.ts";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError, printable, withObject } from "../core/errors.ts";
 import type { Image, ImageSource, Layer } from "../core/image.ts";
 import { MAX_JSON_BYTES } from "../core/json.ts";
 import { canonicalString, familiarString, parseReference, withDefaultTag } from "../core/reference.ts";
@@ -42,7 +42,7 @@ export async function readDockerArchive(archive: ArchiveFile, image: Selection):
     return { images, [Symbol.asyncDispose]: () => archive.close() };
   } catch (error) {
     await archive.close();
-    throw error;
+    throw withObject(error, `archive ${archive.name}`);
   }
 }
 

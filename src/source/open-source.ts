@@ -2,19 +2,16 @@ import { LayerfsError, printable } from "../core/errors.ts";
 import type { ImageSource } from "../core/image.ts";
 import { formatPlatform, matches, type Platform } from "../core/platform.ts";
 import { openImageArchive } from "./archive.ts";
-import type { ArchiveInput } from "./archive-file.ts";
+import type { ArchiveInput, ArchiveOptions } from "./archive-file.ts";
 import { openDirectorySource } from "./directory.ts";
 import { openOciLayout } from "./oci-layout.ts";
 import { parseSourceName, type SourceName } from "./source-name.ts";
 
-export interface SourceOptions {
-  /** Where what cannot be read in place is kept, without a name, until the source is closed. */
-  readonly spoolDirectory: string;
+export interface SourceOptions extends ArchiveOptions {
   /** Makes the layer's tar for `dir:`; the same bytes for the same tree. */
   readonly directoryTar: (directory: string) => AsyncIterable<Buffer>;
   /** Only images that run on it; where there is a choice, the default is this machine's. */
   readonly platform?: Platform | undefined;
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**

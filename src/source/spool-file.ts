@@ -18,11 +18,13 @@ export async function openSpoolFile(directory: string): Promise<SpoolFile> {
 }
 
 async function openNameless(directory: string): Promise<FileHandle> {
-  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}`);
+  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}.tmp`);
   const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
     const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path).catch(async (error: unknown) => {
+    await unlink(path).catch(async (error: NodeJS.ErrnoException) => {
+      // It may have been taken for what a crash left, and been removed already.
+      if (error.code === "ENOENT") return;
       await file.close();
       throw error;
     });

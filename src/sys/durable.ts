@@ -5,7 +5,7 @@ import { LayerfsError } from "../core/errors.ts";
 import { check, tryRenameat2 } from "./at.ts";
 import { EEXIST, ENOTEMPTY, fromNodeError } from "./errno.ts";
 import { syncfs } from "./file.ts";
-import { AT_FDCWD, RENAME_NOREPLACE } from "./flags.ts";
+import { AT_FDCWD, RENAME_EXCHANGE, RENAME_NOREPLACE } from "./flags.ts";
 
 /**
  * Writes a file so that after a crash at any instant it is whole, old or new: a temporary file beside it, fsync,
@@ -40,6 +40,15 @@ export function publishDirectory(temporaryDirectory: string, finalDirectory: str
     throw new LayerfsError("CONFLICT", `${finalDirectory} is already there`, { errno: "EEXIST" });
   }
   check(result, `rename ${temporaryDirectory} to`, finalDirectory);
+  fsyncDirectory(dirname(finalDirectory));
+}
+
+/** As `publishDirectory`, but changes places with a directory that is there. */
+export function exchangeDirectories(temporaryDirectory: string, finalDirectory: string): void {
+  withDirectory(temporaryDirectory, syncfs);
+  const [from, to] = [Buffer.from(temporaryDirectory), Buffer.from(finalDirectory)];
+  const result = tryRenameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE);
+  check(result, `exchange ${temporaryDirectory} with`, finalDirectory);
   fsyncDirectory(dirname(finalDirectory));
 }
 

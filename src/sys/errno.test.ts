@@ -1,6 +1,6 @@
 import { openSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EAGAIN, EDQUOT, errnoName, fromNodeError, systemError } from "./errno.ts";
+import { EAGAIN, EDQUOT, errnoName, fromAnyError, fromNodeError, systemError } from "./errno.ts";
 
 describe("errnoName", () => {
   it.each([
@@ -28,6 +28,14 @@ describe("systemError", () => {
     expect(systemError(number, "open", "x")).toMatchObject({ code, errno: errnoName(number) });
   });
 
+  it("says what to do where the disk is full or read-only", () => {
+    expect([28, 30, 2].map((number) => systemError(number, "open", "x").hint)).toEqual([
+      expect.stringContaining("df -i"),
+      expect.stringContaining("for writing"),
+      undefined,
+    ]);
+  });
+
   it("names the action and the object, with control characters escaped", () => {
     expect(systemError(2, "open", Buffer.from("a\nb")).message).toBe("cannot open a\\x0ab: ENOENT");
   });
@@ -37,6 +45,12 @@ describe("fromNodeError", () => {
   it("turns an error of node:fs into a LayerfsError that keeps its cause", () => {
     const cause = thrownBy(() => openSync("/absent/file", "r"));
     expect(fromNodeError(cause, "open", "/absent/file")).toMatchObject({ code: "SYSTEM", errno: "ENOENT", cause });
+  });
+
+  it("tells the call and the path where its caller knows no more", () => {
+    const cause = thrownBy(() => openSync("/absent/file", "r"));
+    expect(fromAnyError(cause)).toMatchObject({ message: "cannot open /absent/file: ENOENT", cause });
+    expect(fromAnyError(fromAnyError(cause))).toMatchObject({ message: "cannot open /absent/file: ENOENT" });
   });
 
   it("leaves any other error alone", () => {

@@ -42,6 +42,11 @@ const CODES: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>([
   [EROFS, "READ_ONLY"],
 ]);
 
+const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
+  NO_SPACE: "free some space or inodes on that file system (df, df -i)",
+  READ_ONLY: "mount the file system for writing, or use another one",
+};
+
 /** "ENOENT" for 2; "errno 999" for a number that has no name here. The sign does not matter. */
 export function errnoName(errno: number): string {
   const number = Math.abs(errno);
@@ -57,7 +62,7 @@ export function errnoName(errno: number): string {
 export function systemError(errno: number, action: string, object: string | Buffer): LayerfsError {
   const name = errnoName(errno);
   const code = CODES.get(Math.abs(errno)) ?? "SYSTEM";
-  return new LayerfsError(code, `cannot ${action} ${printable(object)}: ${name}`, { errno: name });
+  return new LayerfsError(code, `cannot ${action} ${printable(object)}: ${name}`, { errno: name, hint: HINTS[code] });
 }
 
 /**
@@ -67,5 +72,11 @@ export function systemError(errno: number, action: string, object: string | Buff
 export function fromNodeError(error: unknown, action: string, object: string | Buffer): unknown {
   if (!(error instanceof Error) || !("errno" in error) || typeof error.errno !== "number") return error;
   const failure = systemError(error.errno, action, object);
-  return new LayerfsError(failure.code, failure.message, { errno: failure.errno, cause: error });
+  return new LayerfsError(failure.code, failure.message, { errno: failure.errno, hint: failure.hint, cause: error });
+}
+
+/** As `fromNodeError`, for callers that cannot tell more than the error itself: its call and, where it has one, path. */
+export function fromAnyError(error: unknown): unknown {
+  if (error instanceof LayerfsError || !(error instanceof Error) || !("syscall" in error)) return error;
+  return fromNodeError(error, String(error.syscall), "path" in error ? String(error.path) : "a file");
 }

@@ -44,6 +44,9 @@ export interface FileSystemStat {
   readonly blocks: number;
   /** Bytes that an unprivileged user may still write. */
   readonly available: number;
+  /** Inodes; 0 where the file system makes them as it needs them. */
+  readonly inodes: number;
+  readonly freeInodes: number;
   readonly readOnly: boolean;
 }
 
@@ -72,6 +75,8 @@ export function statfs(fd: number): FileSystemStat {
     blockSize,
     blocks: Number(view.readBigUInt64LE(16)),
     available: Number(view.readBigUInt64LE(32)) * blockSize,
+    inodes: Number(view.readBigUInt64LE(40)),
+    freeInodes: Number(view.readBigUInt64LE(48)),
     readOnly: (view.readUInt32LE(80) & ST_RDONLY) !== 0,
   };
 }
@@ -81,7 +86,7 @@ const ST_RDONLY = 1;
 const EMPTY = Buffer.alloc(1);
 /** struct statx, 256 bytes; its layout is the same on every processor. */
 const BUFFER = Buffer.alloc(256);
-/** struct statfs of the 64-bit processors, 120 bytes: type, bsize, blocks, bfree, bavail, ..., flags at 80. */
+/** struct statfs of the 64-bit processors, 120 bytes: type, bsize, blocks, bfree, bavail, files, ffree, ..., flags at 80. */
 const FS_BUFFER = Buffer.alloc(128);
 
 const KINDS: ReadonlyMap<number, NodeKind> = new Map<number, NodeKind>([

@@ -80,7 +80,7 @@ describe.each(["overlay2", "vfs"] as const)("rmi, on %s", (driver) => {
     const engine = await testEngine(driver);
     await expect(engine.removeImage("nosuch")).rejects.toMatchObject({
       code: "NOT_FOUND",
-      message: "No such image: nosuch",
+      message: "No such image: nosuch:latest",
     });
   });
 });

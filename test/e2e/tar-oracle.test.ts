@@ -22,7 +22,7 @@ let archive: string;
 
 beforeAll(() => {
   if (missing !== null) return;
-  place = makeFileSystem("ext4", "1G");
+  place = makeFileSystem("ext4", { size: "1G" });
   const archives = GNU_TAR_LAYERS.map((layer, index) => packLayer(layer, join(place.directory, `source-${index}`)));
   expected = STATES.map((count) =>
     extractLayers(GNU_TAR_LAYERS.slice(0, count), archives, join(place.directory, `union-${count}`)),

@@ -61,7 +61,7 @@ async function checkAll(images: string, names: readonly string[]): Promise<numbe
 }
 
 function checkArchive(images: string, archive: string, driver: (typeof DRIVERS)[number]): Result[] {
-  using place = makeFileSystem("ext4", "40G");
+  using place = makeFileSystem("ext4", { size: "40G" });
   const store = ["--root", join(place.directory, "store"), "--driver", driver, "--quiet", "--format", "json"];
   const started = performance.now();
   const loaded: { id: string; names: string[] }[] = JSON.parse(
@@ -111,7 +111,7 @@ function withoutUnlisted(expected: ExpectedImage, rows: readonly TreeRow[]): rea
 
 /** However an archive and its layers are compressed, the image is the same. */
 function checkCompressed(images: string): number {
-  using place = makeFileSystem("ext4", "1G");
+  using place = makeFileSystem("ext4", { size: "1G" });
   const expected = expectedImage(images, COMPRESSED, place.directory);
   const forms = compressedForms(join(images, "docker", `${COMPRESSED}.tar`), place.directory);
   return forms.reduce((failed, { name, archive }, index) => {
@@ -133,7 +133,7 @@ function checkCompressed(images: string): number {
 
 /** With the compile cache empty, then filled by that run. */
 async function checkMemory(images: string): Promise<number> {
-  using place = makeFileSystem("ext4", "40G");
+  using place = makeFileSystem("ext4", { size: "40G" });
   let failed = 0;
   for (const cache of ["cold", "warm"]) {
     const root = join(place.directory, `store-${cache}`);

@@ -59,7 +59,7 @@ function checkImage(images: string, name: string): number {
 }
 
 function load(words: readonly string[]): Loaded {
-  using place = makeFileSystem("ext4", "20G");
+  using place = makeFileSystem("ext4", { size: "20G" });
   const store = ["--root", join(place.directory, "store"), "--driver", "overlay2", "--quiet", "--format", "json"];
   const started = performance.now();
   const [image]: { id: string }[] = JSON.parse(layerfs([...store, "load", ...words]));
@@ -72,7 +72,7 @@ function load(words: readonly string[]): Loaded {
 
 /** The data root is where none can be made: no store takes part. */
 function unpackedTree(source: string): TreeRow[] {
-  using place = makeFileSystem("ext4", "20G");
+  using place = makeFileSystem("ext4", { size: "20G" });
   const target = join(place.directory, "tree");
   layerfs(["--root", "/proc/no-root", "unpack", source, target]);
   return dumpTree(target);

@@ -61,8 +61,8 @@ export function makeTar(entries: readonly { readonly entry: TarEntry; readonly c
   return Buffer.concat([...parts, END_OF_ARCHIVE]);
 }
 
-export async function collect(stream: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+export async function collect(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
 }

@@ -3,7 +3,7 @@ import type { Context, OutputStream } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Digest } from "../../src/core/digest.ts";
 import { digestOf } from "../../src/core/digest.ts";
-import type { Engine, EngineOptions, TreeNode } from "../../src/engine/engine.ts";
+import type { Engine, EngineOptions, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
 import type { DirectoryExplanation, Explanation } from "../../src/engine/explanation.ts";
 
 /** Milliseconds since 1970 of every run: 2026-01-15. */
@@ -105,6 +105,27 @@ export const DIRECTORY_EXPLANATION: DirectoryExplanation = {
   path: null,
 };
 
+export const INSPECTION: ImageInspection = {
+  Id: IMAGE_ID,
+  RepoTags: ["nginx:latest"],
+  RepoDigests: [],
+  Parent: "",
+  Comment: "",
+  Created: "2026-01-01T00:00:00Z",
+  Container: "",
+  ContainerConfig: { Env: null },
+  DockerVersion: "",
+  Author: "",
+  Config: { Env: ["A=1"], Labels: { role: "web" } },
+  Architecture: "amd64",
+  Os: "linux",
+  Size: 141_499_000,
+  VirtualSize: 141_499_000,
+  GraphDriver: { Data: null, Name: "overlay2" },
+  RootFS: { Type: "layers", Layers: [digestOf("diff lowest")] },
+  Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
+};
+
 /** An engine that answers every call with something plausible. */
 function fakeEngine(): Engine {
   const bytes = async function* (): AsyncGenerator<Buffer> {
@@ -125,8 +146,21 @@ function fakeEngine(): Engine {
       },
       { id: OTHER_ID, repository: null, tag: null, digest: null, created: null, size: 999 },
     ],
+    inspect: async () => INSPECTION,
+    history: async () => [
+      {
+        id: IMAGE_ID,
+        created: "2026-01-01T00:00:00Z",
+        createdBy: "COPY\tapp /opt/a/path/that/is/longer/than/the/column # buildkit",
+        size: 141_499_000,
+        comment: "buildkit.dockerfile.v0",
+        tags: ["nginx:latest"],
+      },
+      { id: null, created: null, createdBy: '/bin/sh -c #(nop)  CMD ["sh"]', size: 0, comment: "", tags: [] },
+    ],
     explain: async () => EXPLANATION,
     explainDirectory: async (directory) => (directory.startsWith("/") ? DIRECTORY_EXPLANATION : null),
+    tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
     removeImage: async (image) => ({
       steps: [
         { kind: "untagged", name: image },
@@ -150,6 +184,7 @@ function fakeEngine(): Engine {
       status: [["Backing Filesystem", "extfs"]],
       images: 2,
       layers: 3,
+      containers: { running: 1, stopped: 2 },
       mounts: 1,
       layersSize: 141_499_000,
       readOnly: false,

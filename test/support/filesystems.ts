@@ -21,6 +21,13 @@ export interface TestFileSystem extends Disposable {
   readonly directory: string;
 }
 
+export interface FileSystemForm {
+  /** In place of the usual one, such as "64M". */
+  readonly size?: string;
+  /** Further options of mkfs. */
+  readonly options?: readonly string[];
+}
+
 /** mkfs without the options that cost time; sizes are the least that the programs take, with room to spare. */
 const KINDS: Readonly<Record<FileSystemKind, { readonly size: string; readonly make: readonly string[] }>> = {
   tmpfs: { size: "256M", make: [] },
@@ -55,12 +62,12 @@ export function overlay(): Requirement {
  * (autoclear), and its backing file has no name, so a killed test leaves an empty directory at most. `size` such as
  * "512M" or "40G"; the file takes what is written to it.
  */
-export function makeFileSystem(kind: FileSystemKind, size: string = KINDS[kind].size): TestFileSystem {
+export function makeFileSystem(kind: FileSystemKind, form: FileSystemForm = {}): TestFileSystem {
   const parent = mkdtempSync(join(tmpdir(), `layerfs-${kind}-`));
   const directory = join(parent, "mnt");
   try {
     mkdirSync(directory);
-    mountNew(kind, size, parent, directory);
+    mountNew(kind, form, parent, directory);
   } catch (error) {
     rmSync(parent, { recursive: true });
     throw error;
@@ -73,9 +80,9 @@ export function makeFileSystem(kind: FileSystemKind, size: string = KINDS[kind].
   return { kind, directory, [Symbol.dispose]: dispose };
 }
 
-function mountNew(kind: FileSystemKind, size: string, parent: string, directory: string): void {
-  const { make } = KINDS[kind];
-  const [maker, ...options] = make;
+function mountNew(kind: FileSystemKind, form: FileSystemForm, parent: string, directory: string): void {
+  const { size, make } = { ...KINDS[kind], ...form };
+  const [maker, ...options] = [...make, ...(form.options ?? [])];
   if (maker === undefined) {
     run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", directory]);
     return;

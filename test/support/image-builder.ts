@@ -41,6 +41,11 @@ export function buildConfig(image: TestImage): BuiltImage {
 
 /** A `docker save` archive: blobs by digest, then manifest.json; each layer once, whoever shares it. */
 export function dockerArchive(images: readonly TestImage[]): Buffer {
+  return packArchive(archiveFiles(images));
+}
+
+/** The files of such an archive, by path, for tests that damage one. */
+export function archiveFiles(images: readonly TestImage[]): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   const manifest = images.map((image) => {
     const { id, config } = buildConfig(image);
@@ -54,6 +59,10 @@ export function dockerArchive(images: readonly TestImage[]): Buffer {
     return { Config: path, RepoTags: image.tags.length > 0 ? image.tags : null, Layers: layers };
   });
   files.set("manifest.json", Buffer.from(JSON.stringify(manifest)));
+  return files;
+}
+
+export function packArchive(files: ReadonlyMap<string, Buffer>): Buffer {
   const entries = [...files].map(([name, data]): TestEntry => ({ name, data }));
   return Buffer.concat([...entries.map(encodeEntry), END_OF_ARCHIVE]);
 }

@@ -35,4 +35,9 @@ describe("layerfs cat", () => {
     const { status, stdout } = await runCommand(["cat", "a", "/b"], { engine, signal: controller.signal });
     expect({ status, stdout, closed }).toEqual({ status: 143, stdout: "first", closed: true });
   });
+
+  it("hands on the platform that is wanted of a source", async () => {
+    const { calls } = await runCommand(["cat", "--platform", "arm64", "oci:layout", "/a"]);
+    expect(calls[0]).toMatchObject(["readFile", "oci:layout", "/a", { platform: "arm64" }]);
+  });
 });

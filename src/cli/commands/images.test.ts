@@ -35,7 +35,36 @@ describe("layerfs images", () => {
 
   it("prints a line an image from a template", async () => {
     const { stdout } = await runCommand(["images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}}"]);
-    expect(stdout).toBe("nginx:latest 141499000\n<none>:<none> 999\n");
+    expect(stdout).toBe("nginx:latest 141MB\n<none>:<none> 999B\n");
+  });
+
+  it("gives Docker's fields to templates, and bytes and whole ids to JSON", async () => {
+    const template = "{{.ID}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}}";
+    expect((await runCommand(["images", "--format", template])).stdout).toBe(
+      `${shortIDs[0]} <none> 2 weeks ago 2026-01-01 00:00:00 +0000 UTC\n${shortIDs[1]} <none> N/A N/A\n`,
+    );
+    const [first] = JSON.parse((await runCommand(["images", "--format", "json"])).stdout);
+    expect(first).toMatchObject({ id: IMAGE_ID, size: 141_499_000 });
+  });
+
+  it("passes filters, --all and a name on", async () => {
+    const { calls } = await runCommand(["images", "-a", "-f", "label=a", "--filter", "label=b=c", "nginx"]);
+    expect(calls[0]).toEqual(["images", { all: true, labels: ["a", "b=c"], references: ["nginx"] }]);
+  });
+
+  it.each(["foo=bar", "foo", "dangling=maybe"])("refuses the filter %s with status 2", async (filter) => {
+    expect((await runCommand(["images", "-f", filter])).status).toBe(2);
+  });
+
+  it("shows a row for each digest with --digests, and one a tag without", async () => {
+    const row = { id: IMAGE_ID, repository: "nginx", tag: "1", created: null, size: 1 };
+    const engine = { images: async () => ["sha256:a", "sha256:b"].map((digest) => ({ ...row, digest })) };
+    const lines = async (...options: string[]): Promise<number> =>
+      (await runCommand(["images", ...options], { engine })).stdout.split("\n").length - 2;
+    expect(await lines()).toBe(1);
+    expect(await lines("--digests")).toBe(2);
+    const { stdout } = await runCommand(["images", "--format", "{{.Tag}} {{.Digest}}"], { engine });
+    expect(stdout).toBe("1 sha256:a\n1 sha256:b\n");
   });
 
   it("prints an empty array of JSON where there are no images", async () => {

@@ -7,6 +7,9 @@ describe("layerfs info", () => {
     expect(status).toBe(0);
     expect(stdout).toBe(
       [
+        "Containers: 3",
+        " Running: 1",
+        " Stopped: 2",
         "Images: 2",
         "Layers: 3 (141MB)",
         "Mounts: 1",
@@ -14,7 +17,7 @@ describe("layerfs info", () => {
         " Backing Filesystem: extfs",
         "Driver Choice:",
         " it works on this file system",
-        "Data Root: /root",
+        "Docker Root Dir: /root",
         "",
       ].join("\n"),
     );
@@ -22,5 +25,11 @@ describe("layerfs info", () => {
 
   it("gives a field to a template", async () => {
     expect((await runCommand(["info", "--format", "{{.Driver}}"])).stdout).toBe("overlay2\n");
+  });
+
+  it("gives Docker's fields to a template", async () => {
+    const template = "{{.Containers}} {{.ContainersRunning}} {{.DockerRootDir}} {{json .DriverStatus}}";
+    const { stdout } = await runCommand(["info", "--format", template]);
+    expect(stdout).toBe('3 1 /root [["Backing Filesystem","extfs"]]\n');
   });
 });

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
-import { renderStoreInfo } from "../render/store-info.ts";
+import { renderStoreInfo, storeInfoFields } from "../render/store-info.ts";
 import { withSession } from "../session.ts";
 import { verb } from "../verb.ts";
 
@@ -13,7 +13,11 @@ export function infoCommand(context: Context): Command {
   }).action(async (_options: unknown, command: Command) => {
     await withSession(context, command, async (session) => {
       const info = await untilAborted(session.engine.info(), session.signal);
-      await session.print(info, () => renderStoreInfo(info));
+      await session.print(
+        info,
+        () => renderStoreInfo(info),
+        () => storeInfoFields(info),
+      );
     });
   });
 }

@@ -40,6 +40,20 @@ describe("layerfs load", () => {
     expect(calls[0]).toMatchObject(["load", { file: "a.tar" }, {}]);
   });
 
+  it("takes a source in place of an archive, and the platform that is wanted of it", async () => {
+    const { calls } = await runCommand(["load", "--platform", "linux/arm64", "oci:layout:latest"]);
+    expect(calls[0]).toMatchObject(["load", { source: "oci:layout:latest" }, { platform: "linux/arm64" }]);
+  });
+
+  it("refuses a source and a file at once", async () => {
+    const { status, stderr, opened } = await runCommand(["load", "-i", "a.tar", "oci:layout"]);
+    expect({ status, stderr, opened }).toEqual({
+      status: 2,
+      stderr: "layerfs: a SOURCE does not go with -i\n",
+      opened: [],
+    });
+  });
+
   it("refuses to wait for an archive that is typed", async () => {
     const { status, stderr, opened } = await runCommand(["load"], { terminals: ["stdin"] });
     expect({ status, opened }).toEqual({ status: 2, opened: [] });

@@ -24,4 +24,9 @@ describe("layerfs ls", () => {
     const engine = { list: async () => [treeNode({ name: "a\nb" })] };
     expect((await runCommand(["ls", "nginx", "--format", "{{.Name}}"], { engine })).stdout).toBe("a\\x0ab\n");
   });
+
+  it("hands on the platform that is wanted of a source", async () => {
+    const { calls } = await runCommand(["ls", "--platform", "arm64", "oci:layout"]);
+    expect(calls[0]).toMatchObject(["list", "oci:layout", "/", { platform: "arm64" }]);
+  });
 });

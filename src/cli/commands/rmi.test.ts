@@ -7,11 +7,28 @@ describe("layerfs rmi", () => {
   it("says in Docker's words what it removed", async () => {
     const { status, stdout, calls } = await runCommand(["rmi", "nginx:1"]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: `Untagged: nginx:1\nDeleted: ${IMAGE_ID}\n` });
-    expect(calls[0]).toEqual(["removeImage", "nginx:1", { force: false }]);
+    expect(calls[0]).toEqual(["removeImage", "nginx:1", { force: false, prune: true }]);
   });
 
-  it("passes --force on", async () => {
-    expect((await runCommand(["rmi", "-f", "a"])).calls[0]).toEqual(["removeImage", "a", { force: true }]);
+  it.each([
+    [["-f"], { force: true, prune: true }],
+    [["--no-prune"], { force: false, prune: false }],
+  ])("passes %j on", async (options, passed) => {
+    expect((await runCommand(["rmi", ...options, "a"])).calls[0]).toEqual(["removeImage", "a", passed]);
+  });
+
+  it.each([
+    ["rmi nosuch", 1, "layerfs: No such image: nosuch:latest\n"],
+    ["rmi -f nosuch", 0, "layerfs: warning: No such image: nosuch:latest\n"],
+  ])("ends %s with status %i", async (line, expected, message) => {
+    const { status, stderr } = await runCommand(line.split(" "), {
+      engine: {
+        removeImage: async () => {
+          throw new LayerfsError("NOT_FOUND", "No such image: nosuch:latest");
+        },
+      },
+    });
+    expect({ status, stderr }).toEqual({ status: expected, stderr: message });
   });
 
   it("goes on after an image that cannot be removed, tells each failure, and ends with status 1", async () => {

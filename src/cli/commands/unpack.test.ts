@@ -18,4 +18,9 @@ describe("layerfs unpack", () => {
     const { stdout } = await runCommand(["unpack", "nginx", "rootfs", "--format", "json"], { engine });
     expect(JSON.parse(stdout)).toEqual({ directory: "rootfs", warnings });
   });
+
+  it("hands on the platform that is wanted of a source", async () => {
+    const { calls } = await runCommand(["unpack", "--platform", "arm64", "oci:layout", "rootfs"]);
+    expect(calls[0]).toMatchObject(["unpack", "oci:layout", "rootfs", { platform: "arm64" }]);
+  });
 });

@@ -25,7 +25,7 @@ describe("humanAge", () => {
     expect(humanAge(new Date(NOW - seconds * 1000).toISOString(), NOW)).toBe(expected);
   });
 
-  it.each([null, "yesterday"])("has no words for %s", (created) => {
+  it.each([null, "yesterday", "0001-01-01T00:00:00Z"])("has no words for %s", (created) => {
     expect(humanAge(created, NOW)).toBe("N/A");
   });
 });

@@ -16,10 +16,25 @@ export function parseFormat(text: string): Format {
   return { kind: "template", template: parseTemplate(text) };
 }
 
-/** Text that ends in a line end, or nothing. A template gives a line for each row of an array, or one for an object. */
-export function formatResult(format: Format, result: unknown, table: () => string): string {
+/**
+ * Text that ends in a line end, or nothing. A template gives a line for each row of an array, or one for an object;
+ * where Docker's fields are others than the result's, it is given `fields` in its place.
+ */
+export function formatResult(
+  format: Format,
+  result: unknown,
+  table: () => string,
+  fields: () => unknown = () => result,
+): string {
   if (format.kind === "table") return table();
   if (format.kind === "json") return `${toIndentedJSON(result)}\n`;
-  const rows = Array.isArray(result) ? result : [result];
+  const found = fields();
+  const rows = Array.isArray(found) ? found : [found];
   return rows.map((row) => `${renderTemplate(format.template, row)}\n`).join("");
+}
+
+/** Whether a template has the field, itself or one below it. */
+export function usesField(format: Format, name: string): boolean {
+  if (format.kind !== "template") return false;
+  return format.template.some((part) => typeof part !== "string" && part.path[0] === name);
 }

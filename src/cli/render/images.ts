@@ -14,22 +14,57 @@ export interface ImagesView {
 /** The table of `docker images`. */
 export function renderImages(images: readonly ImageSummary[], view: ImagesView): string {
   const headings = ["REPOSITORY", "TAG", ...(view.digests ? ["DIGEST"] : []), "IMAGE ID", "CREATED", "SIZE"];
-  const rows = images.map((image) => [
-    image.repository ?? "<none>",
-    image.tag ?? "<none>",
-    ...(view.digests ? [image.digest ?? "<none>"] : []),
-    imageID(image, view),
-    humanAge(image.created, view.now),
-    humanSize(image.size),
-  ]);
+  const rows = images.map((image) => {
+    const { Repository, Tag, Digest, ID, CreatedSince, Size } = imageFields(image, view);
+    return [Repository, Tag, ...(view.digests ? [Digest] : []), ID, CreatedSince, Size];
+  });
   return renderTable(headings, rows);
 }
 
 /** Ids alone, one a line, for other commands to take. */
-export function renderImageIDs(images: readonly ImageSummary[], view: Pick<ImagesView, "fullIDs">): string {
-  return images.map((image) => `${imageID(image, view)}\n`).join("");
+export function renderImageIDs(images: readonly ImageSummary[], view: ImagesView): string {
+  return images.map((image) => `${imageFields(image, view).ID}\n`).join("");
 }
 
-function imageID(image: ImageSummary, { fullIDs }: Pick<ImagesView, "fullIDs">): string {
-  return fullIDs ? image.id : shortID(image.id);
+/** One row a tag, whatever digests its repository has. */
+export function withoutDigests(images: readonly ImageSummary[]): ImageSummary[] {
+  const rows = new Map(images.map((image) => [JSON.stringify([image.id, image.repository, image.tag]), image]));
+  return [...rows.values()].map((image) => ({ ...image, digest: null }));
+}
+
+/** The fields that Docker gives to templates, with its values; what it leaves out of lists is `N/A` there too. */
+export function imageFields(image: ImageSummary, { fullIDs, now }: ImagesView): Readonly<Record<Field, string>> {
+  const size = humanSize(image.size);
+  return {
+    Containers: "N/A",
+    CreatedAt: createdAt(image.created),
+    CreatedSince: humanAge(image.created, now),
+    Digest: image.digest ?? "<none>",
+    ID: fullIDs ? image.id : shortID(image.id),
+    Repository: image.repository ?? "<none>",
+    SharedSize: "N/A",
+    Size: size,
+    Tag: image.tag ?? "<none>",
+    UniqueSize: "N/A",
+    VirtualSize: size,
+  };
+}
+
+type Field =
+  | "Containers"
+  | "CreatedAt"
+  | "CreatedSince"
+  | "Digest"
+  | "ID"
+  | "Repository"
+  | "SharedSize"
+  | "Size"
+  | "Tag"
+  | "UniqueSize"
+  | "VirtualSize";
+
+/** Whole seconds, as Go prints a time; always in UTC. */
+function createdAt(created: string | null): string {
+  if (created === null) return "N/A";
+  return `${new Date(created).toISOString().slice(0, "2026-01-01T00:00:00".length).replace("T", " ")} +0000 UTC`;
 }

@@ -104,11 +104,17 @@ class EntryApplier {
   }
 }
 
-/** The name by which the file is found again: the entry's own, unless a symlink or `..` led somewhere else. */
+/**
+ * The name by which the file is found again: the entry's own, unless a symlink led somewhere else, or `..` would lead
+ * dockerd there.
+ */
 function splitName(entry: TarEntry, effect: Effect): Buffer {
-  if (effect.path === null || nameKey(entry.name) === effect.path) return entry.name;
-  return Buffer.from(effect.path, "latin1");
+  if (effect.path === null) return entry.name;
+  const isPlain = nameKey(entry.name) === effect.path && !UPWARDS.test(entry.name.toString("latin1"));
+  return isPlain ? entry.name : Buffer.from(effect.path, "latin1");
 }
+
+const UPWARDS = /(^|\/)\.\.(\/|$)/;
 
 /** Bytes that no file holds as they stand (of a whiteout, a directory, a sparse file) are kept in the records. */
 function splitPayload(entry: TarEntry, isContent: boolean): "file" | "inline" | "none" {

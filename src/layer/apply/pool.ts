@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { throwIfCancelled } from "../../core/cancellation.ts";
-import { LayerfsError, reviveError } from "../../core/errors.ts";
+import { LayerfsError, reviveError, withObject } from "../../core/errors.ts";
 import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
 
 /** A layer whose content is written; `finish` makes what depends on the layers below. */
@@ -89,7 +89,8 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const answer = await ask(thread, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
+  const object = `layer ${job.diffID}`;
+  const answer = await ask(thread, object, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
     callbacks.signal?.removeEventListener("abort", cancel);
   });
   if (answer.type === "lowers-needed") return { kind: "lowers-needed" };
@@ -98,7 +99,7 @@ async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobC
     kind: "written",
     job: {
       async finish(lowers) {
-        const finished = await ask(thread, { type: "finish", id, lowers });
+        const finished = await ask(thread, object, { type: "finish", id, lowers });
         if (finished.type !== "finished")
           throw new LayerfsError("SYSTEM", `a worker answered ${finished.type} to finish`);
         return finished.result;
@@ -108,9 +109,10 @@ async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobC
   };
 }
 
-/** Resolves with the next message for the job that is no progress; rejects with the job's error. */
+/** Resolves with the next message for the job that is no progress; rejects with the job's error, which names `object`. */
 function ask(
   thread: Thread,
+  object: string,
   message: Exclude<ToWorker, { type: "stop" }>,
   onProgress?: (bytes: number) => void,
 ): Promise<FromWorker> {
@@ -125,7 +127,7 @@ function ask(
     thread.pending.set(message.id, {
       handle(answer) {
         if (answer.type === "progress") onProgress?.(answer.bytes);
-        else if (answer.type === "failed") settle(() => reject(reviveError(answer.error)));
+        else if (answer.type === "failed") settle(() => reject(withObject(reviveError(answer.error), object)));
         else settle(() => resolve(answer));
       },
       fail: (error) => settle(() => reject(error)),

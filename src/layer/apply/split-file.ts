@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { fromNodeError } from "../../sys/errno.ts";
 
 /** Headers compress to a tenth at any level; the lowest costs a third of the default's time. */
 const GZIP_LEVEL = 1;
@@ -17,7 +18,9 @@ export interface SplitFile extends AsyncDisposable {
 /** Fails where `path` is there. */
 export function splitFile(path: string): SplitFile {
   const gzip = createGzip({ level: GZIP_LEVEL });
-  const done = pipeline(gzip, createWriteStream(path, { flags: "wx", mode: 0o644 }));
+  const done = pipeline(gzip, createWriteStream(path, { flags: "wx", mode: 0o644 })).catch((error: unknown) => {
+    throw fromNodeError(error, "write", path);
+  });
   done.catch(() => {});
   return {
     async write(lines) {

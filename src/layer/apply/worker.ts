@@ -1,5 +1,6 @@
 import { parentPort } from "node:worker_threads";
 import { errorRecord, LayerfsError } from "../../core/errors.ts";
+import { fromAnyError } from "../../sys/errno.ts";
 import type { AppliedTar } from "./apply-tar.ts";
 import type { FromWorker, ToWorker } from "./job.ts";
 import { type LayerWriter, LowersNeeded } from "./layer-writer.ts";
@@ -88,10 +89,9 @@ function drop(id: number): void {
 }
 
 function asLayerfsError(error: unknown): LayerfsError {
-  if (error instanceof LayerfsError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return new LayerfsError("NO_SPACE", message, { errno: code });
-  return new LayerfsError("SYSTEM", error instanceof Error ? (error.stack ?? message) : String(error), { errno: code });
+  const told = fromAnyError(error);
+  if (told instanceof LayerfsError) return told;
+  return new LayerfsError("SYSTEM", told instanceof Error ? (told.stack ?? told.message) : String(told));
 }
 
 function progressReporter(id: number): (bytes: number) => void {

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { IMAGE_ID, INSPECTION, runCommand } from "../../../test/support/command-line.ts";
+import { LayerfsError } from "../../core/errors.ts";
+
+const missing = {
+  inspect: async (image: string) => {
+    if (image === "nginx") return INSPECTION;
+    throw new LayerfsError("NOT_FOUND", `No such image: ${image}:latest`);
+  },
+};
+
+describe("layerfs inspect", () => {
+  it("prints an array with Docker's indentation and order of fields", async () => {
+    const { status, stdout } = await runCommand(["inspect", "nginx"]);
+    expect(status).toBe(0);
+    expect(stdout).toBe(`${JSON.stringify([INSPECTION], null, 4)}\n`);
+  });
+
+  it.each(["-f", "--format"])("prints a line an image from the template of %s", async (option) => {
+    const { stdout } = await runCommand(["inspect", option, "{{.Id}} {{.Config.Labels.role}}", "nginx", "other"]);
+    expect(stdout).toBe(`${IMAGE_ID} web\n`.repeat(2));
+  });
+
+  it("prints what it finds, then Docker's words for what it does not", async () => {
+    const { status, stdout, stderr } = await runCommand(["inspect", "nosuch", "nginx"], { engine: missing });
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toEqual([INSPECTION]);
+    expect(stderr).toContain("No such object: nosuch\n");
+  });
+
+  it("prints an empty array where there is nothing", async () => {
+    const { status, stdout } = await runCommand(["inspect", "nosuch"], { engine: missing });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "[]\n" });
+  });
+});

@@ -1,0 +1,42 @@
+import type { Digest } from "../core/digest.ts";
+import { LayerfsError } from "../core/errors.ts";
+import { readParents } from "../image/metadata.ts";
+import { readRepositories, tagsOf } from "../image/repositories.ts";
+import type { HistoryStep } from "./engine.ts";
+import { openStoredImage } from "./stored-image.ts";
+import type { Stores } from "./stores.ts";
+
+/**
+ * The steps that made an image, the newest first. As Docker has it (moby, daemon/images/image_history.go), the ids are
+ * those of the image and of the parents that are known here, one a step from the newest on. Fails as `openStoredImage`,
+ * and with INVALID_CONFIG where the history tells of more layers than there are.
+ */
+export function imageHistory(stores: Stores, text: string): HistoryStep[] {
+  const { id, config, layers } = openStoredImage(stores, text);
+  const sizes = layers.map(({ size }) => size).values();
+  const steps = config.history.map(({ emptyLayer, created = null, createdBy = "", comment = "" }): HistoryStep => {
+    const size = emptyLayer ? 0 : sizes.next().value;
+    if (size === undefined) {
+      throw new LayerfsError("INVALID_CONFIG", `image ${id}: too many non-empty layers in History section`, {
+        hint: `it has ${layers.length} layers`,
+      });
+    }
+    return { id: null, created, createdBy, size, comment, tags: [] };
+  });
+  const lineage = lineageOf(stores, id);
+  return steps.reverse().map((step, index) => ({ ...step, ...lineage[index] }));
+}
+
+/** The image, its parent and so on, as far as they are recorded. */
+function lineageOf(stores: Stores, id: Digest): Pick<HistoryStep, "id" | "tags">[] {
+  const parents = readParents(stores.images);
+  const repositories = readRepositories(stores.images);
+  const ids = new Set<Digest>();
+  for (let next: Digest | undefined = id; next !== undefined && !ids.has(next); next = parents.get(next)) ids.add(next);
+  return [...ids].map((each) => ({
+    id: each,
+    tags: tagsOf(repositories, each)
+      .filter(({ repository, name }) => name.startsWith(":", repository.length))
+      .map(({ name }) => name),
+  }));
+}

@@ -1,0 +1,119 @@
+import type { ImageConfig } from "../core/config.ts";
+import { readLastTagTime, readParents } from "../image/metadata.ts";
+import { readRepositories, tagsOf } from "../image/repositories.ts";
+import type { ImageInspection, RunConfigDocument } from "./engine.ts";
+import { openStoredImage } from "./stored-image.ts";
+import type { Stores } from "./stores.ts";
+
+/** What Docker writes in place of a time that it does not know. */
+const NO_TIME = "0001-01-01T00:00:00Z";
+
+/** Everything that is known of an image, in Docker's words (moby, daemon/images/image_inspect.go). */
+export function inspectImage(stores: Stores, text: string): ImageInspection {
+  const { id, config, layers } = openStoredImage(stores, text);
+  const { raw } = config;
+  const { driver } = stores.layers;
+  const names = Map.groupBy(tagsOf(readRepositories(stores.images), id), ({ repository, name }) =>
+    name.startsWith("@", repository.length) ? "digests" : "tags",
+  );
+  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
+  const top = layers.at(-1);
+  return {
+    Id: id,
+    RepoTags: (names.get("tags") ?? []).map(({ name }) => name),
+    RepoDigests: (names.get("digests") ?? []).map(({ name }) => name),
+    Parent: readParents(stores.images).get(id) ?? "",
+    Comment: textOf(raw.comment),
+    Created: withoutTrailingZeros(config.created ?? NO_TIME),
+    Container: textOf(raw.container),
+    ContainerConfig: runConfig(raw.container_config),
+    DockerVersion: textOf(raw.docker_version),
+    Author: textOf(raw.author),
+    Config: isRecord(raw.config) ? runConfig(raw.config) : null,
+    Architecture: textOf(raw.architecture),
+    ...optional("Variant", raw.variant),
+    Os: config.os,
+    ...optional("OsVersion", config.osVersion),
+    Size: size,
+    VirtualSize: size,
+    GraphDriver: { Data: top === undefined ? null : driver.data(top.cacheID), Name: driver.name },
+    RootFS: rootFS(config),
+    Metadata: { LastTagTime: readLastTagTime(stores.images, id) ?? NO_TIME },
+  };
+}
+
+/** Fields of a container's config in Docker's order (moby, api/types/container/config.go), and their empty values. */
+const RUN_CONFIG_FIELDS: readonly (readonly [name: string, empty: unknown])[] = [
+  ["Hostname", ""],
+  ["Domainname", ""],
+  ["User", ""],
+  ["AttachStdin", false],
+  ["AttachStdout", false],
+  ["AttachStderr", false],
+  ["ExposedPorts", undefined],
+  ["Tty", false],
+  ["OpenStdin", false],
+  ["StdinOnce", false],
+  ["Env", null],
+  ["Cmd", null],
+  ["Healthcheck", undefined],
+  ["ArgsEscaped", undefined],
+  ["Image", ""],
+  ["Volumes", null],
+  ["WorkingDir", ""],
+  ["Entrypoint", null],
+  ["NetworkDisabled", undefined],
+  ["MacAddress", undefined],
+  ["OnBuild", null],
+  ["Labels", null],
+  ["StopSignal", undefined],
+  ["StopTimeout", undefined],
+  ["Shell", undefined],
+];
+
+const COMMANDS: readonly string[] = ["Cmd", "Entrypoint", "Shell"];
+const MAPS: readonly string[] = ["ExposedPorts", "Volumes", "Labels"];
+
+/** Every field that Docker always shows, and of the others those that are not empty. */
+function runConfig(value: unknown): RunConfigDocument {
+  const found = isRecord(value) ? value : {};
+  const fields = RUN_CONFIG_FIELDS.map(([name, empty]): [string, unknown] => {
+    const field = found[name] ?? empty;
+    return [name, empty === undefined && isEmpty(field) ? undefined : normalised(name, field)];
+  });
+  return Object.fromEntries(fields.filter(([, field]) => field !== undefined));
+}
+
+/** Docker takes a command of one word without its list, and Go writes maps in the order of their keys. */
+function normalised(name: string, field: unknown): unknown {
+  if (COMMANDS.includes(name) && typeof field === "string") return [field];
+  if (!MAPS.includes(name) || !isRecord(field)) return field;
+  return Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return !value;
+  return Object.keys(value).length === 0;
+}
+
+function rootFS(config: ImageConfig): ImageInspection["RootFS"] {
+  const { diffIDs } = config.rootfs;
+  return diffIDs.length === 0 ? { Type: "layers" } : { Type: "layers", Layers: diffIDs };
+}
+
+/** As Go's RFC3339Nano. */
+function withoutTrailingZeros(time: string): string {
+  return time.replace(/(\.\d*?)0+(?=Z|[+-])/, "$1").replace(/\.(?=Z|[+-])/, "");
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function optional<Name extends string>(name: Name, value: unknown): { [key in Name]?: string } {
+  return textOf(value) === "" ? {} : ({ [name]: value } as { [key in Name]?: string });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

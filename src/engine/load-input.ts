@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import type { ApplyPool } from "../layer/apply/pool.ts";
+import { spaceGuard } from "../layer/apply/space-guard.ts";
+import { openDirectory } from "../sys/at.ts";
+import { close } from "../sys/file.ts";
+import { makeDirectories } from "../sys/make-directories.ts";
+import type { LoadedImage, LoadInput, ReadOptions } from "./engine.ts";
+import { loadImages } from "./load.ts";
+import { openLoadInput } from "./source.ts";
+import type { Stores } from "./stores.ts";
+
+/** Loads all images of a source; an archive that must be kept meanwhile lies in the data root, and leaves the reserve free too. */
+export async function loadInput(
+  stores: Stores,
+  input: LoadInput,
+  pool: ApplyPool,
+  options: ReadOptions,
+): Promise<LoadedImage[]> {
+  const spoolDirectory = join(stores.layers.layout.own, "tmp");
+  makeDirectories(spoolDirectory, 0o700);
+  const fd = openDirectory(spoolDirectory);
+  try {
+    const space = spaceGuard(fd, { maxLayerSize: null });
+    await using source = await openLoadInput(input, options, { spoolDirectory, beforeSpooling: space.bytes });
+    return await loadImages(stores, source, pool, options);
+  } finally {
+    close(fd);
+  }
+}

@@ -1,0 +1,63 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Digest, parseDigest } from "../core/digest.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
+import { readNames } from "../layer/records.ts";
+import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
+import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
+
+/** Files of `imagedb/metadata/sha256/<image id>` (moby, image/store.go). */
+const PARENT = "parent";
+const LAST_TAG_TIME = "lastUpdated";
+
+/**
+ * For each image the one that it was built or committed on, where that is recorded; `load` records none. A parent may
+ * be gone from the store. Fails with CORRUPT_STORE, naming the file, where a record is no image id.
+ */
+export function readParents(layout: ImageLayout): Map<Digest, Digest> {
+  const parents = new Map<Digest, Digest>();
+  for (const name of readNames(layout.metadata)) {
+    if (!/^[0-9a-f]{64}$/.test(name)) continue;
+    const id = parseDigest(`sha256:${name}`);
+    const text = readIfThere(join(metadataPath(layout, id), PARENT));
+    // What is left of the records of an image that is gone makes it nobody's child.
+    if (text !== null && existsSync(contentPath(layout, id))) parents.set(id, parseParent(layout, id, text));
+  }
+  return parents;
+}
+
+/** When the image last got a name by `tag`: RFC 3339, null for never. */
+export function readLastTagTime(layout: ImageLayout, id: Digest): string | null {
+  return readIfThere(join(metadataPath(layout, id), LAST_TAG_TIME));
+}
+
+/** Durable. Written as dockerd does: in UTC, without zeros at the end of the fraction. */
+export function writeLastTagTime(layout: ImageLayout, id: Digest, time: Date): void {
+  const directory = metadataPath(layout, id);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const text = time.toISOString().replace(/\.?0*Z$/, "Z");
+  writeFileDurably(join(directory, LAST_TAG_TIME), text, { mode: 0o600 });
+  fsyncDirectory(layout.metadata);
+}
+
+function parseParent(layout: ImageLayout, id: Digest, text: string): Digest {
+  try {
+    return parseDigest(text);
+  } catch (error) {
+    if (!isLayerfsError(error, "INVALID_DIGEST")) throw error;
+    const path = join(metadataPath(layout, id), PARENT);
+    throw new LayerfsError("CORRUPT_STORE", `${path} is damaged: ${error.message}`, {
+      hint: "remove the file: the image stays, and is no longer known as the child of another",
+      cause: error,
+    });
+  }
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}

@@ -1,0 +1,453 @@
+import { spawnSync } from "node:child_process";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Engine } from "../../src/engine/engine.ts";
+import type { Explanation } from "../../src/engine/explanation.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
+import { describeTree } from "../support/describe-tree.ts";
+import { dockerd, exportedTree, savedLayers, startDockerd, withoutMountPoints } from "../support/dockerd.ts";
+import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
+import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";
+import { requires } from "../support/requires.ts";
+import { scratchDirectory } from "../support/scratch.ts";
+import { lines, snapshot } from "../support/snapshot.ts";
+import { layerTar } from "../support/tar-builder.ts";
+
+const bottom = layerTar([{ name: "a", data: "one" }]);
+const middle = layerTar([{ name: "b", data: "two" }]);
+const shorter = layerTar([{ name: "e" }]);
+const three: TestImage = { tags: ["three:1"], layers: [bottom, middle, layerTar([{ name: "c", data: "three" }])] };
+const other: TestImage = { tags: ["other:1"], layers: [bottom, layerTar([{ name: "d", data: "four" }])] };
+const TREES = {
+  three: { a: 'file "one"', b: 'file "two"', c: 'file "three"' },
+  other: { a: 'file "one"', d: 'file "four"' },
+};
+
+/** A root with both images, and where what belongs to `three:1` lies. Index 0 is the lowest layer. */
+interface Site {
+  readonly root: string;
+  readonly driver: "overlay2" | "vfs";
+  readonly explanation: Explanation;
+  /** `<root>/image/<driver>`, or below it. */
+  db(...names: string[]): string;
+  record(index: number, ...names: string[]): string;
+  /** The driver's directory of a layer: `overlay2/<id>` or `vfs/dir/<id>`. */
+  layer(index: number, ...names: string[]): string;
+  /** Where a layer's files lie. */
+  files(index: number, ...names: string[]): string;
+}
+
+type Says = Partial<Record<"explain" | "list" | "readFile" | "unpack" | "mount", RegExp>>;
+
+interface Damage {
+  readonly what: string;
+  /** Tried on roots of every driver and of dockerd, not only of layerfs with overlay2. */
+  readonly widely?: true;
+  readonly act: (site: Site) => void;
+  /** How `images` lists the damaged image. */
+  readonly listed: "by name" | "without a name" | "not at all";
+  /** What each command that needs it says of the image; the others work. */
+  readonly says?: Says;
+  /** Whether loading the image again makes it whole. */
+  readonly repaired: boolean;
+}
+
+const everything = (error: RegExp): Says => ({
+  explain: error,
+  list: error,
+  readFile: error,
+  unpack: error,
+  mount: error,
+});
+const field = (name: string, text: string | null): Pick<Damage, "act"> => ({
+  act: (site) => (text === null ? rmSync(site.record(1, name)) : writeFileSync(site.record(1, name), text)),
+});
+
+const DAMAGES: readonly Damage[] = [
+  {
+    what: "imagedb/metadata, distribution, layerdb/mounts and layerdb/tmp missing",
+    act: ({ db }) => {
+      for (const name of ["imagedb/metadata", "distribution", "layerdb/mounts", "layerdb/tmp"])
+        rmSync(db(name), { recursive: true, force: true });
+    },
+    listed: "by name",
+    repaired: true,
+  },
+  {
+    what: "repositories.json missing",
+    act: ({ db }) => rmSync(db("repositories.json")),
+    listed: "without a name",
+    repaired: true,
+  },
+  {
+    what: "image config changed by one byte",
+    widely: true,
+    act: ({ db, explanation }) => appendFileSync(db("imagedb/content/sha256", explanation.id.slice(7)), " "),
+    listed: "not at all",
+    says: everything(/^image sha256:.*: its config has the digest sha256:/),
+    repaired: true,
+  },
+  ...["cache-id", "diff", "size"].map(
+    (name): Damage => ({
+      what: `${name} missing`,
+      ...field(name, null),
+      listed: "not at all",
+      says: everything(new RegExp(`/${name} is damaged: it is missing`)),
+      repaired: true,
+    }),
+  ),
+  {
+    what: "size with a newline",
+    widely: true,
+    ...field("size", "3\n"),
+    listed: "not at all",
+    says: everything(/\/size is damaged: it holds "3\\n"/),
+    repaired: true,
+  },
+  { what: "size wrong", ...field("size", "0"), listed: "by name", repaired: true },
+  {
+    what: "parent missing",
+    widely: true,
+    ...field("parent", null),
+    listed: "not at all",
+    says: everything(/\/parent is damaged: it is missing/),
+    repaired: true,
+  },
+  {
+    what: "diff wrong",
+    ...field("diff", `sha256:${"0".repeat(64)}`),
+    listed: "not at all",
+    says: everything(/\/diff is damaged: sha256:0+ on sha256:.* expected sha256:/),
+    repaired: true,
+  },
+  {
+    what: "cache-id of no form that a layer's has",
+    ...field("cache-id", ".."),
+    listed: "not at all",
+    says: everything(/\/cache-id is damaged/),
+    repaired: true,
+  },
+  {
+    what: "tar-split missing",
+    widely: true,
+    ...field("tar-split.json.gz", null),
+    listed: "by name",
+    says: readers(/\/tar-split\.json\.gz cannot be read/),
+    repaired: true,
+  },
+  {
+    what: "tar-split cut",
+    act: ({ record }) => truncateSync(record(1, "tar-split.json.gz"), 60),
+    listed: "by name",
+    says: readers(/\/tar-split\.json\.gz is damaged: unexpected end of file/),
+    repaired: false,
+  },
+  {
+    what: "a layer's record missing",
+    act: ({ record }) => rmSync(record(1), { recursive: true }),
+    listed: "not at all",
+    says: everything(/^image sha256:.*layerdb\/sha256\/[0-9a-f]{64} is missing$/),
+    repaired: true,
+  },
+  {
+    what: "a driver's id of another form",
+    act: (site) => {
+      const link = readFileSync(site.layer(1, "link"), "utf8");
+      unlinkSync(join(site.root, "overlay2/l", link));
+      symlinkSync("../my-layer.1/diff", join(site.root, "overlay2/l", link));
+      renameSync(site.layer(1), join(site.root, "overlay2/my-layer.1"));
+      writeFileSync(site.record(1, "cache-id"), "my-layer.1");
+    },
+    listed: "by name",
+    repaired: true,
+  },
+  {
+    what: "overlay2/l missing",
+    act: ({ root }) => rmSync(join(root, "overlay2/l"), { recursive: true }),
+    listed: "by name",
+    says: places(/overlay2\/l\/[A-Z0-9]+ is missing/, "mount"),
+    repaired: true,
+  },
+  {
+    what: "link missing",
+    act: ({ layer }) => rmSync(layer(2, "link")),
+    listed: "by name",
+    repaired: true,
+  },
+  {
+    what: "lower missing",
+    act: ({ layer }) => rmSync(layer(1, "lower")),
+    listed: "by name",
+    says: places(/\/lower is missing/, "mount"),
+    repaired: true,
+  },
+  {
+    what: "committed missing",
+    act: ({ layer }) => rmSync(layer(1, "committed")),
+    listed: "by name",
+    repaired: true,
+  },
+  {
+    what: "work missing",
+    act: ({ layer }) => rmSync(layer(1, "work"), { recursive: true }),
+    listed: "by name",
+    repaired: true,
+  },
+  {
+    what: "the layer's directory missing",
+    widely: true,
+    act: ({ layer }) => rmSync(layer(1), { recursive: true }),
+    listed: "by name",
+    says: places(/the files of layer sha256:.* are missing/, "mount"),
+    repaired: true,
+  },
+  {
+    what: "a file's content changed",
+    act: ({ files }) => writeFileSync(files(1, "b"), "TWO"),
+    listed: "by name",
+    says: { unpack: /\/?b\b.*(checksum|CRC)/i },
+    repaired: false,
+  },
+  {
+    what: "a file missing",
+    widely: true,
+    act: ({ files }) => rmSync(files(1, "b")),
+    listed: "by name",
+    says: { readFile: /b.*ENOENT/, unpack: /b.*ENOENT/ },
+    repaired: false,
+  },
+  {
+    what: "mode changed and a file added",
+    act: ({ files }) => {
+      chmodSync(files(1, "b"), 0o600);
+      writeFileSync(files(1, "extra"), "");
+    },
+    listed: "by name",
+    repaired: false,
+  },
+  {
+    what: "a layer and a directory that nothing refers to",
+    act: ({ db, layer }) => {
+      mkdirSync(db("layerdb/sha256", "f".repeat(64)));
+      mkdirSync(layer(1, "../", "f".repeat(64)));
+    },
+    listed: "by name",
+    repaired: true,
+  },
+];
+
+/** Of those that read the layers' files in their order. */
+function readers(error: RegExp): Says {
+  return { list: error, readFile: error, unpack: error };
+}
+
+/** Of those that look for the driver's directories. */
+function places(error: RegExp, ...more: "mount"[]): Says {
+  return { explain: error, unpack: error, readFile: error, ...Object.fromEntries(more.map((name) => [name, error])) };
+}
+
+const missing = requires(overlay());
+let place: TestFileSystem | undefined;
+beforeAll(() => {
+  if (missing === null) place = makeFileSystem("tmpfs");
+});
+afterAll(() => place?.[Symbol.dispose]());
+
+describe.each([
+  ["layerfs", "overlay2"],
+  ["layerfs", "vfs"],
+  ["dockerd", "overlay2"],
+] as const)("a root that %s made with %s and that was damaged", (maker, driver) => {
+  const absent = maker === "dockerd" ? requires(dockerd()) : null;
+  let template = "";
+  beforeAll(async () => {
+    if (missing === null && absent === null) template = await makeRoot(maker, driver);
+  });
+  const all = maker === "layerfs" && driver === "overlay2";
+  const rows = DAMAGES.filter(({ widely }) => all || widely);
+
+  it.each(rows.map((damage) => [damage.what, damage] as const))("%s", async (_, damage) => {
+    const site = await copyRoot(template, driver);
+    damage.act(site);
+    await using engine = await openEngine({ root: site.root });
+    await expectReading(engine, site, damage);
+    await expectOthersKept(engine, site, damage);
+    await expectRepair(engine, damage);
+  });
+});
+
+describe("a damaged root", () => {
+  it("keeps all layers of a removed image where a container may stand on them", async () => {
+    const site = await copyRoot(await makeRoot("layerfs", "overlay2"), "overlay2");
+    mkdirSync(site.db("layerdb/mounts/container"), { recursive: true });
+    writeFileSync(site.db("layerdb/mounts/container/parent"), site.explanation.layers[2]?.chainID ?? "");
+    rmSync(site.record(1, "parent"));
+    await using engine = await openEngine({ root: site.root });
+    expect((await engine.removeImage("three:1")).steps).toHaveLength(2);
+    expect([0, 1, 2].filter((index) => !existsSync(site.files(index)) || !existsSync(site.record(index)))).toEqual([]);
+  });
+
+  it("keeps the files that a layer of another image stands on, when a record is replaced", async () => {
+    const root = join(mkdtempSync(join(place?.directory ?? "", "shared-")), "root");
+    await using engine = await openEngine({ root, driver: "overlay2" });
+    await engine.load({ file: archive(three, { ...three, tags: ["five:1"], layers: [bottom, middle, shorter] }) });
+    const [, layer] = (await engine.explain("three:1")).layers;
+    const record = join(root, "image/overlay2/layerdb/sha256", layer?.chainID.slice("sha256:".length) ?? "");
+    rmSync(join(record, "size"));
+    await engine.load({ file: archive(three) });
+    expect((await engine.explain("three:1")).layers[1]?.cacheID).not.toBe(layer?.cacheID);
+    expect(await mountedTree(engine, "three:1")).toEqual(TREES.three);
+    expect(await mountedTree(engine, "five:1")).toEqual({ a: 'file "one"', b: 'file "two"', e: 'file ""' });
+  });
+
+  it("that was repaired is a good one for dockerd", async (context) => {
+    const absent = dockerd();
+    if (absent !== null) context.skip(absent);
+    const site = await copyRoot(await makeRoot("layerfs", "overlay2"), "overlay2");
+    rmSync(site.layer(1), { recursive: true });
+    writeFileSync(site.record(0, "size"), "3\n");
+    await openEngine({ root: site.root }).then(async (engine) => {
+      await engine.load({ file: archive(three, other) });
+      await engine[Symbol.asyncDispose]();
+    });
+    await using daemon = await startDockerd(site.root, "overlay2");
+    const wanted = { "three:1": buildConfig(three).diffIDs, "other:1": buildConfig(other).diffIDs };
+    expect(savedLayers(daemon, "three:1", "other:1")).toEqual(wanted);
+    daemon.docker("create", "--name", "container", "three:1", "/none");
+    expect(withoutMountPoints(describeTree(exportedTree(daemon, "container")))).toEqual(TREES.three);
+  });
+});
+
+/** Every command that reads says what is expected, and leaves each byte as it was. */
+async function expectReading(engine: Engine, site: Site, damage: Damage): Promise<void> {
+  const before = lines(snapshot(site.root));
+  const { id } = site.explanation;
+  const found = (await engine.images()).filter((image) => image.id === id);
+  expect(found.map(({ repository }) => repository)).toEqual(
+    { "by name": ["three"], "without a name": [null], "not at all": [] }[damage.listed],
+  );
+  expect((await engine.info()).images).toBe(2);
+  expect(await engine.mounts()).toEqual([]);
+  const name = damage.listed === "without a name" ? id : "three:1";
+  expect(await outcome(explainWhole(engine, name))).toEqual(expected(damage, "explain"));
+  expect(await outcome(engine.list(name, "/"))).toEqual(expected(damage, "list"));
+  expect(await outcome(readAll(engine, name, "/b"))).toEqual(expected(damage, "readFile"));
+  expect(lines(snapshot(site.root))).toEqual(before);
+  expect(await outcome(engine.unpack(name, scratchDirectory()))).toEqual(expected(damage, "unpack"));
+  expect(await outcome(mountedTree(engine, name))).toEqual(expected(damage, "mount"));
+}
+
+/** Removing the other image takes nothing of this one. */
+async function expectOthersKept(engine: Engine, site: Site, damage: Damage): Promise<void> {
+  const kept = [0, 1, 2].flatMap((index) => [site.record(index), site.layer(index)]).filter((path) => existsSync(path));
+  const target = (await engine.images()).find(
+    ({ id, repository }) => id !== site.explanation.id && repository !== "three",
+  );
+  const removed = await outcome(engine.removeImage(target?.id ?? ""));
+  expect(removed).toEqual(
+    damage.what.startsWith("image config") ? expect.stringMatching(/its config has the digest/) : "done",
+  );
+  expect(kept.filter((path) => !existsSync(path))).toEqual([]);
+}
+
+async function expectRepair(engine: Engine, damage: Damage): Promise<void> {
+  await engine.load({ file: archive(three, other) });
+  if (!damage.repaired) await engine.removeImage("three:1").then(() => engine.load({ file: archive(three) }));
+  expect((await engine.images()).map(({ repository }) => repository).sort()).toEqual(["other", "three"]);
+  expect(await mountedTree(engine, "other:1")).toEqual(TREES.other);
+  expect(await mountedTree(engine, "three:1")).toEqual(TREES.three);
+  const directory = scratchDirectory();
+  await engine.unpack("three:1", directory);
+  expect(describeTree(directory)).toEqual(TREES.three);
+}
+
+function expected(damage: Damage, command: keyof Says): unknown {
+  const error = damage.says?.[command];
+  return error === undefined ? "done" : expect.stringMatching(error);
+}
+
+async function outcome(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+    return "done";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** `explain` tells what is missing and goes on. */
+async function explainWhole(engine: Engine, image: string): Promise<void> {
+  const { problems } = await engine.explain(image);
+  if (problems.length > 0) throw new Error(problems.join("\n"));
+}
+
+async function readAll(engine: Engine, image: string, path: string): Promise<void> {
+  for await (const _chunk of await engine.readFile(image, path));
+}
+
+async function mountedTree(engine: Engine, image: string): Promise<Record<string, string>> {
+  const target = scratchDirectory();
+  await engine.mount({ image, target });
+  try {
+    return describeTree(target);
+  } finally {
+    await engine.unmount({ target });
+  }
+}
+
+async function makeRoot(maker: "layerfs" | "dockerd", driver: "overlay2" | "vfs"): Promise<string> {
+  const directory = mkdtempSync(join(place?.directory ?? "", "made-"));
+  const [root, file] = [join(directory, "root"), join(directory, "images.tar")];
+  writeFileSync(file, dockerArchive([three, other]));
+  if (maker === "dockerd") {
+    await using daemon = await startDockerd(root, driver);
+    daemon.docker("load", "-i", file);
+  } else {
+    await using engine = await openEngine({ root, driver });
+    await engine.load({ file });
+  }
+  return root;
+}
+
+async function copyRoot(template: string, driver: Site["driver"]): Promise<Site> {
+  const root = join(mkdtempSync(join(place?.directory ?? "", "copy-")), "root");
+  expect(spawnSync("cp", ["-a", template, root]).status).toBe(0);
+  await using engine = await openEngine({ root });
+  const explanation = await engine.explain("three:1");
+  const db = (...names: string[]): string => join(root, "image", driver, ...names);
+  const layerOf = (index: number): Explanation["layers"][number] => {
+    const layer = explanation.layers[index];
+    if (layer === undefined) throw new Error(`there is no layer ${index}`);
+    return layer;
+  };
+  const home = driver === "vfs" ? "vfs/dir" : "overlay2";
+  return {
+    root,
+    driver,
+    explanation,
+    db,
+    record: (index, ...names) => db("layerdb/sha256", layerOf(index).chainID.slice(7), ...names),
+    layer: (index, ...names) => join(root, home, layerOf(index).cacheID ?? "", ...names),
+    files: (index, ...names) => join(layerOf(index).directory ?? "", ...names),
+  };
+}
+
+function archive(...images: readonly TestImage[]): string {
+  const file = join(scratchDirectory(), "images.tar");
+  writeFileSync(file, dockerArchive(images));
+  return file;
+}

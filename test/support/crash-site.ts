@@ -1,0 +1,180 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
+import { expect } from "vitest";
+import type { Engine } from "../../src/engine/engine.ts";
+import { openEngine } from "../../src/engine/open-engine.ts";
+import { dockerArchive } from "./image-builder.ts";
+import { startLayerfs } from "./layerfs-process.ts";
+import type { SampleImage } from "./sample-images.ts";
+import { scanStore } from "./scan-store.ts";
+import { readTreeLines } from "./tree-lines.ts";
+
+export type SiteDriver = "overlay2" | "vfs";
+
+/** A data root with archives to load into it, for tests that end its users by force. */
+export interface Site {
+  readonly root: string;
+  readonly driver: SiteDriver;
+  readonly images: readonly SampleImage[];
+  /** An existing, empty directory to mount on. */
+  readonly target: string;
+  archive(image: SampleImage): string;
+  archiveBytes(image: SampleImage): Buffer;
+}
+
+export function makeSite(directory: string, driver: SiteDriver, images: readonly SampleImage[]): Site {
+  const archive = ({ name }: SampleImage): string => join(directory, `${name.replace(":", "-")}.tar`);
+  const target = join(directory, "target");
+  mkdirSync(target);
+  for (const image of images) writeFileSync(archive(image), dockerArchive([image.image]));
+  return {
+    root: join(directory, "root"),
+    driver,
+    images,
+    target,
+    archive,
+    archiveBytes: (image) => readFileSync(archive(image)),
+  };
+}
+
+/** A command that is ended in its midst, with what has to be in the store before. */
+export interface Victim {
+  readonly name: string;
+  readonly loaded: readonly SampleImage[];
+  readonly words: readonly string[];
+  readonly input?: Buffer;
+  readonly mounted?: boolean;
+}
+
+/** All that one may be doing when it dies; `load` is there several times, for it takes longest. */
+export function victims(site: Site): Victim[] {
+  const [a, b, c] = site.images as [SampleImage, SampleImage, SampleImage];
+  const load = (image: SampleImage, loaded: readonly SampleImage[]): Victim => ({
+    name: `load ${image.name} where ${loaded.map(({ name }) => name).join(" and ") || "nothing"} is`,
+    loaded,
+    words: ["load", "-i", site.archive(image)],
+  });
+  return [
+    load(a, []),
+    load(a, [b]),
+    load(c, [a, b]),
+    load(b, [a]),
+    { name: "load of a compressed stream", loaded: [], words: ["load"], input: gzipSync(site.archiveBytes(a)) },
+    { name: "rmi of the only image", loaded: [a], words: ["rmi", a.name] },
+    { name: "rmi of an image that shares layers", loaded: [a, b], words: ["rmi", b.name] },
+    { name: "mount", loaded: [a], words: ["mount", a.name, site.target] },
+    { name: "mount on a directory of its own", loaded: [a], words: ["mount", a.name] },
+    { name: "mount --rw", loaded: [a], words: ["mount", "--rw", a.name, site.target] },
+    { name: "umount --discard", loaded: [a], words: ["umount", "--discard", site.target], mounted: true },
+  ];
+}
+
+/** Brings the store to where the victim starts. */
+export async function prepare(site: Site, victim: Victim): Promise<void> {
+  await using engine = await openSite(site);
+  for (const { target } of await engine.mounts()) await engine.unmount({ target, discard: true });
+  const wanted = new Set(victim.loaded.map(({ name }) => name));
+  for (const { repository, tag } of await engine.images()) {
+    if (!wanted.delete(`${repository}:${tag}`)) await engine.removeImage(`${repository}:${tag}`);
+  }
+  for (const image of victim.loaded) if (wanted.has(image.name)) await engine.load({ file: site.archive(image) });
+  if (victim.mounted) await engine.mount({ image: victim.loaded[0]!.name, target: site.target, readWrite: true });
+}
+
+/** Milliseconds that the victim takes when it is let live. */
+export async function duration(site: Site, victim: Victim): Promise<number> {
+  await prepare(site, victim);
+  const start = performance.now();
+  const { status, stderr } = await startVictim(site, victim).ended;
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  return performance.now() - start;
+}
+
+/** Starts the victim and kills it after so many milliseconds, unless it has ended by itself; tells when it ended. */
+export async function kill(
+  site: Site,
+  victim: Victim,
+  moment: number,
+): Promise<{ readonly wasAlive: boolean; readonly milliseconds: number }> {
+  const start = performance.now();
+  const { process, ended } = startVictim(site, victim);
+  await Promise.race([sleep(moment), ended]);
+  process.kill("SIGKILL");
+  const { signal } = await ended;
+  return { wasAlive: signal === "SIGKILL", milliseconds: performance.now() - start };
+}
+
+/** What a look at the disk tells of how far the dead one had come. */
+export function progressOf({ root, driver }: Site): string {
+  const count = (path: string): number => names(join(root, path)).length;
+  const db = `image/${driver}`;
+  const parts = [
+    ["leases", count("layerfs/leases")],
+    ["layer records", count(`${db}/layerdb/sha256`)],
+    ["half-written records", count(`${db}/layerdb/tmp`)],
+    ["images", count(`${db}/imagedb/content/sha256`)],
+    ["mounts", count("layerfs/mounts")],
+  ] as const;
+  return parts.map(([name, number]) => `${number} ${name}`).join(", ");
+}
+
+/** The store must be whole whatever was ended by force: before anything is cleaned up, after it, and in use again. */
+export async function expectWhole(site: Site): Promise<void> {
+  await using engine = await openSite(site);
+  for (const image of await listed(site, engine)) await expectListing(engine, image);
+  await expect(engine.removeImage("absent:1")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  for (const { target } of await engine.mounts()) await engine.unmount({ target, discard: true });
+  expect(scanStore(site.root, site.driver)).toEqual([]);
+  for (const image of await listed(site, engine)) await expectTree(site, engine, image);
+}
+
+export async function expectLoadsAgain(site: Site, image: SampleImage): Promise<void> {
+  await using engine = await openSite(site);
+  const [loaded] = await engine.load({ file: site.archive(image) });
+  expect(loaded?.id).toBe(image.id);
+  await expectTree(site, engine, image);
+  expect(scanStore(site.root, site.driver)).toEqual([]);
+}
+
+export function openSite(site: Site): Promise<Engine> {
+  return openEngine({ root: site.root, driver: site.driver });
+}
+
+async function listed(site: Site, engine: Engine): Promise<SampleImage[]> {
+  const ids = new Set((await engine.images()).map(({ id }) => String(id)));
+  const known = site.images.filter(({ id }) => ids.has(id));
+  expect(known.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  return known;
+}
+
+/** Read from the records and the layers' directories alone. */
+async function expectListing(engine: Engine, image: SampleImage): Promise<void> {
+  const nodes = await engine.list(image.id, "/", { recursive: true });
+  const paths = nodes.map(({ path }) => path.toString().slice(1));
+  expect(paths.sort()).toEqual(Object.keys(image.tree).sort());
+}
+
+async function expectTree(site: Site, engine: Engine, image: SampleImage): Promise<void> {
+  await engine.mount({ image: image.id, target: site.target });
+  try {
+    expect(readTreeLines(site.target)).toEqual(image.tree);
+  } finally {
+    await engine.unmount({ target: site.target });
+  }
+}
+
+function startVictim(site: Site, { words, input }: Victim): ReturnType<typeof startLayerfs> {
+  return startLayerfs(["--root", site.root, "-s", site.driver, "-q", ...words], input);
+}
+
+function names(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
