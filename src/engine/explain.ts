@@ -1,18 +1,17 @@
 import { chainIDs } from "../core/chain-id.ts";
 import { configPlatform } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
-import { isLayerfsError } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { formatPlatform } from "../core/platform.ts";
 import { readRegistryBlobs } from "../image/distribution.ts";
 import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
-import { placeOf } from "../layer/whole.ts";
 import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
 import type { Explanation, LayerSummary } from "./explanation.ts";
 import { mountCommand, shortMountCommand } from "./mount-command.ts";
 import { storedEntries } from "./stored-entries.ts";
-import { type StoredImage, whileThere } from "./stored-image.ts";
+import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -20,7 +19,13 @@ import type { Stores } from "./stores.ts";
  * when one asks. Fails as `openStoredImage`, and with NOT_FOUND for a path that no layer has.
  */
 export function explain(stores: Stores, text: string, path: Buffer | null): Promise<Explanation> {
-  return whileThere(stores, text, (image) => explainStored(stores, image, path));
+  return whileThere(stores, text, async (image) => {
+    const explanation = await explainStored(stores, image, path);
+    const [problem] = explanation.problems;
+    // Directories are also missing of an image that is just being removed.
+    if (problem !== undefined && !isThere(stores, image)) throw new LayerfsError("CORRUPT_STORE", problem);
+    return explanation;
+  });
 }
 
 async function explainStored(
@@ -36,7 +41,7 @@ async function explainStored(
     const { chainID, diffID, parent, cacheID, size } = layer;
     return {
       ...{ chainID, diffID, parent, cacheID, size, storedSize: null },
-      ...whereItLies(stores, layer, problems),
+      ...whereItLies(stores, cacheID, problems),
       createdBy: makers[index]?.createdBy ?? null,
       sharedWith: users.get(chainID) ?? [],
       blobs: readRegistryBlobs(stores.images, diffID),
@@ -70,16 +75,13 @@ async function explainStored(
 /** A layer's directory and its short name in the driver; what is missing goes into `problems`. */
 export function whereItLies(
   stores: Stores,
-  layer: { readonly cacheID: string; readonly chainID: Digest | null },
+  cacheID: string,
   problems: string[],
 ): { readonly directory: string | null; readonly link: string | null } {
   const { driver } = stores.layers;
   return {
-    directory: unlessBroken(() => {
-      const { cacheID, chainID } = layer;
-      return (chainID === null ? driver.place(cacheID) : placeOf(stores.layers, { cacheID, chainID })).directory;
-    }, problems),
-    link: unlessBroken(() => driver.shortPath(layer.cacheID), problems),
+    directory: unlessBroken(() => driver.place(cacheID).directory, problems),
+    link: unlessBroken(() => driver.shortPath(cacheID), problems),
   };
 }
 

@@ -159,8 +159,8 @@ function fakeEngine(): Engine {
       { id: null, created: null, createdBy: '/bin/sh -c #(nop)  CMD ["sh"]', size: 0, comment: "", tags: [] },
     ],
     explain: async () => EXPLANATION,
-    tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
     explainDirectory: async (directory) => (directory.startsWith("/") ? DIRECTORY_EXPLANATION : null),
+    tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
     removeImage: async (image) => ({
       steps: [
         { kind: "untagged", name: image },
