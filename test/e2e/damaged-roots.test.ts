@@ -186,6 +186,7 @@ const DAMAGES: readonly Damage[] = [
     what: "link missing",
     act: ({ layer }) => rmSync(layer(2, "link")),
     listed: "by name",
+    says: { explain: /\/link is missing/ },
     repaired: true,
   },
   {
