@@ -47,7 +47,7 @@ async function explainAddress(stores: Stores, { id, path }: LayerAddress): Promi
     driver: driver.name,
     cacheID: id,
     role: roleOf(id, { isLayer: record !== null, owner, isMount: mount !== undefined, isLeased: lease !== undefined }),
-    ...(isThere ? whereItLies(stores, id, []) : { directory: null, link: null }),
+    ...(isThere ? whereItLies(stores, id) : { directory: null, link: null }),
     layer: record === null ? null : { chainID: record.chainID, diffID: record.diffID, size: record.size },
     images: record === null ? [] : imagesOn(stores, record.chainID),
     containers: (owner === undefined ? standing : [owner]).map((container) => nameContainer(stores.root, container.id)),

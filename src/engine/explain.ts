@@ -6,6 +6,7 @@ import { formatPlatform } from "../core/platform.ts";
 import { readRegistryBlobs } from "../image/distribution.ts";
 import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
+import { placeOf } from "../layer/whole.ts";
 import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
 import type { Explanation, LayerSummary } from "./explanation.ts";
@@ -41,7 +42,8 @@ async function explainStored(
     const { chainID, diffID, parent, cacheID, size } = layer;
     return {
       ...{ chainID, diffID, parent, cacheID, size, storedSize: null },
-      ...whereItLies(stores, cacheID, problems),
+      directory: unlessBroken(() => placeOf(stores.layers, layer).directory, problems),
+      link: unlessBroken(() => stores.layers.driver.shortPath(cacheID), problems),
       createdBy: makers[index]?.createdBy ?? null,
       sharedWith: users.get(chainID) ?? [],
       blobs: readRegistryBlobs(stores.images, diffID),
@@ -72,16 +74,14 @@ async function explainStored(
   };
 }
 
-/** A layer's directory and its short name in the driver; what is missing goes into `problems`. */
+/** A directory of the driver and its short name, whether a record names it or not; null for what is missing. */
 export function whereItLies(
-  stores: Stores,
+  { layers: { driver } }: Stores,
   cacheID: string,
-  problems: string[],
 ): { readonly directory: string | null; readonly link: string | null } {
-  const { driver } = stores.layers;
   return {
-    directory: unlessBroken(() => driver.place(cacheID).directory, problems),
-    link: unlessBroken(() => driver.shortPath(cacheID), problems),
+    directory: unlessBroken(() => driver.place(cacheID).directory, []),
+    link: unlessBroken(() => driver.shortPath(cacheID), []),
   };
 }
 
