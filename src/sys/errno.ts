@@ -5,8 +5,10 @@ import { type ErrorCode, LayerfsError, printable } from "../core/errors.ts";
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
+export const EIO = 5;
 export const E2BIG = 7;
 export const EAGAIN = 11;
+export const ENOMEM = 12;
 export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
@@ -25,6 +27,7 @@ export const ENOTEMPTY = 39;
 export const ELOOP = 40;
 export const ENODATA = 61;
 export const EOPNOTSUPP = 95;
+export const ETIMEDOUT = 110;
 export const EDQUOT = 122;
 
 /** Aliases are left out, so that a number always gets the same name. */

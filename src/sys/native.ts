@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { LayerfsError } from "../core/errors.ts";
+import { trustedCalls } from "./trusted-errno.ts";
 
 /** Memory that the kernel reads or writes; it must stay referenced until the call returns. */
 export type Memory = NodeJS.ArrayBufferView | null;
@@ -112,6 +113,25 @@ const SIGNATURES: Readonly<Record<Exclude<keyof Native, "errno" | "syncfsAsync">
   syscallMountSetattr: "long syscall(long, int, const void *, unsigned int, const void *, size_t)",
 };
 
+/** Calls that may have changed something when they fail, or that tell of an error only once. */
+const NOT_REPEATABLE: ReadonlySet<string> = new Set([
+  "close",
+  "write",
+  "pwrite",
+  "copy_file_range",
+  "fsync",
+  "syncfs",
+  "unshare",
+  "mount",
+  "umount2",
+  "syscallFsopen",
+  "syscallFsconfig",
+  "syscallFsmount",
+  "syscallOpenTree",
+  "syscallMoveMount",
+  "syscallMountSetattr",
+] satisfies (keyof Native)[]);
+
 let bound: Native | undefined;
 
 /**
@@ -130,10 +150,14 @@ function bind(): Native {
   const koffi = loadKoffi();
   // null is the running program itself, whose dynamic linker has already found the C library, whatever its name.
   const library = koffi.load(null);
+  const calls = trustedCalls(koffi.errno as () => number);
   const functions = Object.fromEntries(
-    Object.entries(SIGNATURES).map(([name, signature]) => [name, library.func(signature)]),
+    Object.entries(SIGNATURES).map(([name, signature]) => [
+      name,
+      calls.wrap(library.func(signature), !NOT_REPEATABLE.has(name)),
+    ]),
   );
-  return { ...functions, errno: koffi.errno, syncfsAsync: promisify(library.func(SIGNATURES.syncfs).async) } as Native;
+  return { ...functions, errno: calls.errno, syncfsAsync: promisify(library.func(SIGNATURES.syncfs).async) } as Native;
 }
 
 function loadKoffi(): typeof import("koffi") {

@@ -76,8 +76,9 @@ export async function prepare(site: Site, victim: Victim): Promise<void> {
   await using engine = await openSite(site);
   for (const { target } of await engine.mounts()) await engine.unmount({ target, discard: true });
   const wanted = new Set(victim.loaded.map(({ name }) => name));
-  for (const { repository, tag } of await engine.images()) {
-    if (!wanted.delete(`${repository}:${tag}`)) await engine.removeImage(`${repository}:${tag}`);
+  for (const { id, repository, tag } of await engine.images()) {
+    const name = repository === null ? id : `${repository}:${tag}`;
+    if (!wanted.delete(name)) await engine.removeImage(name);
   }
   for (const image of victim.loaded) if (wanted.has(image.name)) await engine.load({ file: site.archive(image) });
   if (victim.mounted) await engine.mount({ image: victim.loaded[0]!.name, target: site.target, readWrite: true });
