@@ -84,28 +84,50 @@ export async function prepare(site: Site, victim: Victim): Promise<void> {
   if (victim.mounted) await engine.mount({ image: victim.loaded[0]!.name, target: site.target, readWrite: true });
 }
 
-/** Milliseconds that the victim takes when it is let live. */
-export async function duration(site: Site, victim: Victim): Promise<number> {
-  await prepare(site, victim);
-  const start = performance.now();
-  const { status, stderr } = await startVictim(site, victim).ended;
-  expect(stderr).toBe("");
-  expect(status).toBe(0);
-  return performance.now() - start;
+/** Milliseconds that a command takes: all of it, and from its lease on; null where it takes none. */
+export interface Timing {
+  readonly whole: number;
+  readonly work: number | null;
 }
 
-/** Starts the victim and kills it after so many milliseconds, unless it has ended by itself; tells when it ended. */
-export async function kill(
-  site: Site,
-  victim: Victim,
-  moment: number,
-): Promise<{ readonly wasAlive: boolean; readonly milliseconds: number }> {
+export interface Moment {
+  readonly after: "start" | "lease";
+  readonly milliseconds: number;
+}
+
+/** How long the victim takes when it is let live. */
+export async function timing(site: Site, victim: Victim): Promise<Timing> {
+  await prepare(site, victim);
   const start = performance.now();
+  const { ended } = startVictim(site, victim);
+  const leaseTime = await timeOfLease(site, ended);
+  const { status, stderr } = await ended;
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+  const end = performance.now();
+  return { whole: end - start, work: leaseTime === null ? null : end - leaseTime };
+}
+
+/** Starts the victim and kills it at the moment, unless it has ended by itself. Returns whether it was still alive. */
+export async function kill(site: Site, victim: Victim, { after, milliseconds }: Moment): Promise<boolean> {
   const { process, ended } = startVictim(site, victim);
-  await Promise.race([sleep(moment), ended]);
+  if (after === "lease") await timeOfLease(site, ended);
+  await Promise.race([sleep(milliseconds), ended]);
   process.kill("SIGKILL");
-  const { signal } = await ended;
-  return { wasAlive: signal === "SIGKILL", milliseconds: performance.now() - start };
+  return (await ended).signal === "SIGKILL";
+}
+
+/** When a lease is there, to a millisecond or two; null if the command ends before one is seen. */
+async function timeOfLease({ root }: Site, ended: Promise<unknown>): Promise<number | null> {
+  let isOver = false;
+  const over = ended.then(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    if (names(join(root, "layerfs/leases")).length > 0) return performance.now();
+    await Promise.race([sleep(1), over]);
+  }
+  return null;
 }
 
 /** What a look at the disk tells of how far the dead one had come. */
