@@ -1,8 +1,8 @@
-import { LayerfsError, printable } from "../../core/errors.ts";
+import { LayerfsError } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
 import { readlinkat, tryLinkat, tryMknodat, utimensat } from "../../sys/at.ts";
 import { copyNode } from "../../sys/copy-node.ts";
-import { EEXIST, ELOOP, ENOENT, ENOTDIR, systemError } from "../../sys/errno.ts";
+import { ELOOP, ENOTDIR, systemError } from "../../sys/errno.ts";
 import { S_IFCHR } from "../../sys/flags.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import { getXattr, listXattrs, setXattr } from "../../sys/xattr.ts";
@@ -13,6 +13,7 @@ import { isOverlayXattr } from "../../union/xattrs.ts";
 import { DiskTree, type OpenDirectory } from "./disk-tree.ts";
 import { type LayerWriter, LowersNeeded, type WrittenLayer } from "./layer-writer.ts";
 import { type LowerNode, LowerStack } from "./lower-stack.ts";
+import { makeLink } from "./make-link.ts";
 import { type DirectoryAttributes, NodeWriter, type NodeWriterOptions } from "./node-writer.ts";
 import { ReservedFiles } from "./reserved-files.ts";
 import { impliedDirectory } from "./tree-target.ts";
@@ -187,19 +188,11 @@ class OverlayTarget implements LayerWriter {
 
   #link(at: Directory, name: Buffer, entry: TarEntry, make: (into: OpenDirectory) => number): boolean {
     const path = joinKey(at.path, name);
-    let result = make(this.#own(at));
-    const replaced = result === -EEXIST;
-    if (replaced) {
-      this.#remove(at, name, path);
-      result = make(this.#own(at));
-    }
-    if (result === -ENOENT) {
-      throw new LayerfsError(
-        "INVALID_LAYER",
-        `${printableKey(path)}: the target of this hard link is not there any more`,
-      );
-    }
-    if (result < 0) throw systemError(result, "link", printable(name));
+    const replaced = makeLink(
+      path,
+      () => make(this.#own(at)),
+      () => this.#remove(at, name, path),
+    );
     this.#nodes.applyLinkEntry(this.#tree.directory(at.path), name, entry);
     return replaced;
   }

@@ -1,16 +1,17 @@
-import { LayerfsError, printable } from "../../core/errors.ts";
+import { printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
 import { readlinkat, tryLinkat, tryRenameat2, utimensat } from "../../sys/at.ts";
 import { copyNode } from "../../sys/copy-node.ts";
-import { EEXIST, ENOENT, systemError } from "../../sys/errno.ts";
+import { ENOENT, systemError } from "../../sys/errno.ts";
 import { readDirectory } from "../../sys/read-dir.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import { tryStatat } from "../../sys/stat.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import type { Directory, Found } from "../../union/change-target.ts";
-import { joinKey, printableKey } from "../../union/entry-path.ts";
+import { joinKey } from "../../union/entry-path.ts";
 import { DiskTree, type OpenDirectory } from "./disk-tree.ts";
 import type { LayerWriter, WrittenLayer } from "./layer-writer.ts";
+import { makeLink } from "./make-link.ts";
 import { type DirectoryAttributes, NodeWriter, type NodeWriterOptions } from "./node-writer.ts";
 import { ReservedFiles } from "./reserved-files.ts";
 
@@ -165,19 +166,11 @@ class TreeTarget implements LayerWriter {
 
   #link(at: Directory, name: Buffer, entry: TarEntry, make: (into: OpenDirectory) => number): boolean {
     const path = joinKey(at.path, name);
-    let result = make(this.#change(at));
-    const replaced = result === -EEXIST;
-    if (replaced) {
-      this.#remove(at, name, path);
-      result = make(this.#change(at));
-    }
-    if (result === -ENOENT) {
-      throw new LayerfsError(
-        "INVALID_LAYER",
-        `${printableKey(path)}: the target of this hard link is not there any more`,
-      );
-    }
-    if (result < 0) throw systemError(result, "link", printable(name));
+    const replaced = makeLink(
+      path,
+      () => make(this.#change(at)),
+      () => this.#remove(at, name, path),
+    );
     this.#nodes.applyLinkEntry(this.#tree.directory(at.path), name, entry);
     this.#claim(path);
     return replaced;
