@@ -5,8 +5,8 @@ import { LayerfsError } from "../core/errors.ts";
 import { type Compression, DETECTION_BYTES, detectCompression } from "./detect.ts";
 import { zstdFrames } from "./zstd-frames.ts";
 
-/** Size of the chunks that come out; larger ones mean fewer turns between the thread pool and JavaScript. */
-export const CHUNK_SIZE: number = 512 << 10;
+/** Size of the chunks that come out. Four times that is no quicker, and leaves four times the garbage in memory. */
+export const CHUNK_SIZE: number = 128 << 10;
 
 /**
  * The uncompressed bytes of `source`, whose compression is told by its first bytes. gzip may have several members and zstd
