@@ -36,7 +36,7 @@ const MAX_THREADS = 2;
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
 /** What a layer leaves in memory dies young; a small nursery keeps a thread small at no cost in time. */
-const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 2 };
+const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 1 };
 
 interface Thread {
   readonly worker: Worker;

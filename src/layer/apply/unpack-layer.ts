@@ -18,9 +18,7 @@ import { splitFile } from "./split-file.ts";
 import { treeTarget } from "./tree-target.ts";
 import { Warnings } from "./warnings.ts";
 
-/** Of one buffer that is used again and again. */
-const REUSED_SIZE = 512 * 1024;
-/** Of buffers that are thrown away; small ones keep a thread's garbage low. */
+/** Larger buffers are hardly quicker, and keep more garbage in a thread's memory. */
 const READ_SIZE = 128 * 1024;
 
 const readAt = promisify(read);
@@ -93,7 +91,7 @@ async function* verifiedBlob(
 }
 
 async function* readExtent({ fd, offset, length }: Extent, reuseBuffer: boolean): AsyncGenerator<Buffer> {
-  let buffer = Buffer.allocUnsafeSlow(Math.min(reuseBuffer ? REUSED_SIZE : READ_SIZE, length));
+  let buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length));
   for (let done = 0; done < length; ) {
     if (!reuseBuffer) buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - done));
     const { bytesRead } = await readAt(fd, buffer, 0, Math.min(buffer.length, length - done), offset + done);
