@@ -35,7 +35,7 @@ const MAX_THREADS = 2;
 /** By the ending of this module: `.ts` in a checkout, `.js` in the package (tsc does not rewrite a URL). */
 const WORKER = new URL(`./worker${extname(import.meta.url)}`, import.meta.url);
 
-/** What a layer leaves in memory dies young; a small nursery keeps a thread small at no cost in time. */
+/** What a layer leaves in memory dies young; a small nursery keeps a thread small (docs/performance.md). */
 const YOUNG_GENERATION = { maxYoungGenerationSizeMb: 1 };
 
 interface Thread {
