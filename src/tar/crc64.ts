@@ -32,7 +32,26 @@ interface Engine {
   readonly data: Uint8Array;
 }
 
+/** The compiled program; it may be handed to other threads of the process. */
+export type Crc64Program = object;
+
+let program: Crc64Program | undefined;
 let engine: Engine | undefined;
+
+/**
+ * The program of this process, compiled at the first call. Threads that come and go should be given it
+ * (`shareCrc64Program`): V8 was seen to abort where threads compile and free WebAssembly of their own over and over
+ * (nodejs/node issue 64500).
+ */
+export function crc64Program(): Crc64Program {
+  program ??= new WebAssembly.Module(crc64Module());
+  return program;
+}
+
+/** Uses what `crc64Program` returned in another thread. Called before the first sum. */
+export function shareCrc64Program(shared: Crc64Program): void {
+  program = shared;
+}
 
 /** The part of the global that is used here; @types/node leaves it to the DOM's types. */
 declare const WebAssembly: {
@@ -45,7 +64,7 @@ declare const WebAssembly: {
 };
 
 function instantiate(): Engine {
-  const { memory, update } = new WebAssembly.Instance(new WebAssembly.Module(crc64Module())).exports;
+  const { memory, update } = new WebAssembly.Instance(crc64Program()).exports;
   fillTables(new BigUint64Array(memory.buffer, 0, TABLES * 256));
   return { update, data: new Uint8Array(memory.buffer, DATA_START, DATA_CAPACITY) };
 }

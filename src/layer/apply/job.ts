@@ -1,6 +1,7 @@
 import type { Digest } from "../../core/digest.ts";
 import type { ErrorRecord } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
+import type { Crc64Program } from "../../tar/crc64.ts";
 import type { WrittenLayer } from "./layer-writer.ts";
 
 /** Where a layer's bytes come from. */
@@ -32,6 +33,11 @@ export interface ApplyJob {
 export interface JobResult extends WrittenLayer {
   readonly size: number;
   readonly entries: number;
+}
+
+/** What a worker starts with. */
+export interface WorkerData {
+  readonly crc64: Crc64Program;
 }
 
 export type ToWorker =

@@ -4,7 +4,8 @@ import { dirname, extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { throwIfCancelled } from "../../core/cancellation.ts";
 import { LayerfsError, reviveError, withObject } from "../../core/errors.ts";
-import type { ApplyJob, FromWorker, JobResult, ToWorker } from "./job.ts";
+import { crc64Program } from "../../tar/crc64.ts";
+import type { ApplyJob, FromWorker, JobResult, ToWorker, WorkerData } from "./job.ts";
 
 /** A layer whose content is written; `finish` makes what depends on the layers below. */
 export interface WrittenJob {
@@ -138,8 +139,12 @@ function ask(
 
 function startThread(threads: Thread[]): Thread {
   // Descriptors are opened by native calls, of which Node would know only the closing.
-  const options = { trackUnmanagedFds: false, resourceLimits: YOUNG_GENERATION, env: threadEnvironment() };
-  const worker = new Worker(WORKER, options);
+  const worker = new Worker(WORKER, {
+    trackUnmanagedFds: false,
+    resourceLimits: YOUNG_GENERATION,
+    env: threadEnvironment(),
+    workerData: { crc64: crc64Program() } satisfies WorkerData,
+  });
   const thread: Thread = { worker, busy: false, fault: null, pending: new Map() };
   worker.on("message", (message: FromWorker) => thread.pending.get(message.id)?.handle(message));
   worker.on("error", (cause) => {

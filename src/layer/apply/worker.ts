@@ -1,8 +1,9 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { errorRecord, LayerfsError } from "../../core/errors.ts";
 import { fromAnyError } from "../../sys/errno.ts";
+import { shareCrc64Program } from "../../tar/crc64.ts";
 import type { AppliedTar } from "./apply-tar.ts";
-import type { FromWorker, ToWorker } from "./job.ts";
+import type { FromWorker, ToWorker, WorkerData } from "./job.ts";
 import { type LayerWriter, LowersNeeded } from "./layer-writer.ts";
 import { openWriter, unpackLayer } from "./unpack-layer.ts";
 
@@ -19,6 +20,7 @@ interface Running {
   applied: AppliedTar | null;
 }
 
+if (workerData !== null) shareCrc64Program((workerData as WorkerData).crc64);
 const running = new Map<number, Running>();
 const reply = (message: FromWorker): void => parentPort?.postMessage(message);
 
