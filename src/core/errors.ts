@@ -16,6 +16,9 @@
  * | CONFLICT | the object is in use or already there in another form |
  * | NO_SPACE, LIMIT_EXCEEDED | the disk or a configured bound is reached |
  * | PERMISSION, READ_ONLY | the system refuses |
+ * | UNAUTHORIZED | a registry wants other credentials |
+ * | RATE_LIMITED | a registry refuses more requests for now |
+ * | REGISTRY | a registry that cannot be reached, or answers what its protocol does not allow |
  * | ROOT_IN_USE | another program (dockerd) holds the data root, or a lock was not had in time |
  * | DRIVER_UNSUPPORTED | the storage driver cannot work here |
  * | MOUNT_FAILED | the kernel refused a mount or an unmount |
@@ -43,6 +46,9 @@ export type ErrorCode =
   | "LIMIT_EXCEEDED"
   | "PERMISSION"
   | "READ_ONLY"
+  | "UNAUTHORIZED"
+  | "RATE_LIMITED"
+  | "REGISTRY"
   | "ROOT_IN_USE"
   | "DRIVER_UNSUPPORTED"
   | "MOUNT_FAILED"

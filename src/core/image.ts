@@ -1,5 +1,7 @@
 import type { ImageConfig } from "./config.ts";
+import type { Descriptor } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
+import type { Manifest } from "./manifest.ts";
 import type { Platform } from "./platform.ts";
 import type { NamedReference } from "./reference.ts";
 
@@ -18,6 +20,8 @@ export interface Layer {
   readonly extent?: Extent | undefined;
   /** Digest of the stored bytes, where the source gives one: they are verified against it. */
   readonly blobDigest?: Digest | undefined;
+  /** What the image's manifest says of the stored bytes, where the source has one. */
+  readonly descriptor?: Descriptor | undefined;
   /** The stored bytes, which may be compressed. */
   open(): AsyncIterable<Uint8Array>;
   /** The layer's uncompressed tar, not yet verified against `diffID`. */
@@ -28,8 +32,8 @@ export interface Layer {
 export interface Image {
   readonly id: Digest;
   readonly config: ImageConfig;
-  /** Digest of the manifest that led to it, where the source has one. */
-  readonly manifestDigest?: Digest | undefined;
+  /** The manifest that led to it, where the source has one. */
+  readonly manifest?: Manifest | undefined;
   readonly platform: Platform;
   /** Names that the source gives the image, such as the RepoTags of a docker-archive. */
   readonly names: readonly NamedReference[];

@@ -27,7 +27,7 @@ export async function explainSource(
     source: name,
     id: image.id,
     names: image.names.map(familiarString),
-    manifests: image.manifestDigest === undefined ? [] : [image.manifestDigest],
+    manifests: image.manifest === undefined ? [] : [image.manifest.digest],
     created: image.config.created ?? null,
     platform: formatPlatform(image.platform),
     driver: null,

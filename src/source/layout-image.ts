@@ -29,7 +29,7 @@ export async function readLayoutImage(
   return {
     id: config.digest,
     config,
-    manifestDigest: manifest.digest,
+    manifest,
     platform: configPlatform(config),
     names,
     layers: readLayers(files, manifest, config),
@@ -58,7 +58,7 @@ function readLayer(files: LayoutFiles, descriptor: Descriptor, diffID: Digest): 
   const extent = blobExtent(files, descriptor);
   checkCompression(files, descriptor, extent, compression);
   const open = (): AsyncIterable<Uint8Array> => readExtent(extent, files.title);
-  return { diffID, extent, blobDigest: descriptor.digest, open, openTar: () => decompress(open()) };
+  return { diffID, extent, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()) };
 }
 
 /** The bytes decide how a layer is read, so that the media type must agree with them. */

@@ -21,6 +21,7 @@ export const rows: readonly (readonly string[])[] = [
 export const packageHomes: ReadonlyMap<string, string> = new Map([
   ["koffi", "sys"],
   ["commander", "cli"],
+  ["undici", "source"],
 ]);
 
 /** Folders that compute and do no I/O, and the modules of Node that would let them. */
