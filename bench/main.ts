@@ -66,7 +66,7 @@ async function load(directory: string): Promise<void> {
   });
   process.stdout.write(renderText(results));
   mkdirSync(dirname(values.results), { recursive: true });
-  writeFileSync(values.results, `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(values.results, `${JSON.stringify(results, null, 2)}\n`);
   if (values.docs) writeDocs(results);
 }
 
