@@ -112,7 +112,7 @@ function storedNames(): (entry: TarEntry) => Buffer {
 }
 
 /** The layer's tar; it ends with DIGEST_MISMATCH if the bytes, packed or not, are not the promised ones. */
-function verifiedTar(layer: Layer): AsyncGenerator<Buffer> {
+export function verifiedTar(layer: Layer): AsyncGenerator<Buffer> {
   const stored = layer.blobDigest === undefined ? layer.open() : verified(layer.open(), layer.blobDigest, "layer blob");
   return verified(decompress(stored), layer.diffID, "layer");
 }
