@@ -2,6 +2,7 @@ import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -231,6 +232,12 @@ export interface Engine extends AsyncDisposable {
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
   load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
+  /**
+   * Writes images, named as in `docker save`, to an archive or another place; the same images give the same bytes. An
+   * image that is missing fails it before a byte is out, a layer that is not what it was when it is read. Works also
+   * while dockerd holds the root.
+   */
+  save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   inspect(image: string): Promise<ImageInspection>;

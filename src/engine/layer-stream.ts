@@ -1,9 +1,8 @@
-import { createHash } from "node:crypto";
 import { decompress } from "../compression/decompress.ts";
 import { throwIfCancelled } from "../core/cancellation.ts";
-import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Layer } from "../core/image.ts";
+import { verified } from "../core/verified.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, tarReader } from "../tar/reader.ts";
 import { classifyEntry, cleanPath, pathKey } from "../union/entry-path.ts";
@@ -113,24 +112,7 @@ function storedNames(): (entry: TarEntry) => Buffer {
 
 /** The layer's tar; it ends with DIGEST_MISMATCH if the bytes, packed or not, are not the promised ones. */
 export function verifiedTar(layer: Layer): AsyncGenerator<Buffer> {
-  const stored = layer.blobDigest === undefined ? layer.open() : verified(layer.open(), layer.blobDigest, "layer blob");
-  return verified(decompress(stored), layer.diffID, "layer");
-}
-
-async function* verified<T extends Uint8Array>(
-  source: AsyncIterable<T>,
-  digest: Digest,
-  what: string,
-): AsyncGenerator<T> {
-  const algorithm = digestAlgorithm(digest);
-  const hash = createHash(algorithm);
-  for await (const chunk of source) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  const found = `${algorithm}:${hash.digest("hex")}`;
-  if (found === digest) return;
-  throw new LayerfsError("DIGEST_MISMATCH", `${what} ${digest}: its bytes have the digest ${found}`, {
-    hint: "the image is damaged; make or fetch it again",
-  });
+  const stored =
+    layer.blobDigest === undefined ? layer.open() : verified(layer.open(), { digest: layer.blobDigest }, "layer blob");
+  return verified(decompress(stored), { digest: layer.diffID }, "layer");
 }

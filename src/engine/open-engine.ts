@@ -28,6 +28,7 @@ import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
+import { saveImages } from "./save.ts";
 import { openImage, refuseToMountSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
 import { tagImage } from "./tag-image.ts";
@@ -56,6 +57,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    save: told(async (names, target, call = {}) => {
+      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
+      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+    }),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image) => inspectImage(await reading(), image)),
     history: told(async (image) => imageHistory(await reading(), image)),

@@ -7,6 +7,7 @@ import { close, pread } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
 import { fstat } from "../sys/stat.ts";
 import { assembleTar } from "../tar/tar-split.ts";
+import { parseRecords } from "../tar/tar-split-records.ts";
 import { cleanPath } from "../union/entry-path.ts";
 
 /** Where a layer of the store lies: its tar-split records, and the driver's directory with its files. */
@@ -29,6 +30,15 @@ export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer>
   } finally {
     close(rootFd);
   }
+}
+
+/** Bytes of a stored layer's tar, by its records alone. Fails as `readSplit`. */
+export async function storedTarSize({ tarSplit }: Pick<StoredLayer, "tarSplit">): Promise<number> {
+  let size = 0;
+  for await (const record of parseRecords(readSplit(tarSplit))) {
+    size += record.type === 2 ? record.payload.length : record.size;
+  }
+  return size;
 }
 
 /** The JSON lines of a layer's tar-split records. Fails with CORRUPT_STORE where they are missing, cut or no gzip. */

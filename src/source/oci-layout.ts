@@ -9,6 +9,7 @@ import { isImageConfig, isIndex } from "../core/media-types.ts";
 import { formatPlatform, hostPlatform, type Platform, selectPlatform } from "../core/platform.ts";
 import { type NamedReference, parseReference } from "../core/reference.ts";
 import { readDocument, readFile } from "./layout-blobs.ts";
+import { FULL_NAME, REF_NAME } from "./layout-documents.ts";
 import { type LayoutFiles, layoutInDirectory } from "./layout-files.ts";
 import { readLayoutImage } from "./layout-image.ts";
 import { isImageCandidate, noneFor, notAnImage, selectManifest } from "./layout-index.ts";
@@ -20,11 +21,6 @@ export interface LayoutOptions {
   /** Of an image for several platforms the one that is taken; default: this machine's. */
   readonly platform?: Platform | undefined;
 }
-
-/** Where tools that need the whole name of an image write it (containerd, Docker). */
-const FULL_NAME = "io.containerd.image.name";
-/** Pre-defined by OCI's annotations.md; often a tag alone, such as `latest`. */
-const REF_NAME = "org.opencontainers.image.ref.name";
 
 const INDEX = "index.json";
 const LAYOUT = "oci-layout";

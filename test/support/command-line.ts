@@ -134,6 +134,7 @@ function fakeEngine(): Engine {
   };
   return {
     root: "/root",
+    save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
     images: async () => [
       {
