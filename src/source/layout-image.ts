@@ -1,17 +1,15 @@
 import { decompress } from "../compression/decompress.ts";
-import { DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
+import { type Compression, DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
 import type { Extent, Image, Layer } from "../core/image.ts";
 import type { Manifest } from "../core/manifest.ts";
-import { layerCompression } from "../core/media-types.ts";
 import type { NamedReference } from "../core/reference.ts";
 import { pread } from "../sys/file.ts";
 import { readExtent } from "./extent.ts";
 import { blobExtent, layoutDocuments } from "./layout-blobs.ts";
 import type { LayoutFiles } from "./layout-files.ts";
-import { readManifestImage } from "./manifest-image.ts";
+import { checkCompression, readManifestImage } from "./manifest-image.ts";
 
 /**
  * The image of a manifest in a layout. Layers are verified by size; whoever reads a layer's bytes verifies them by its
@@ -30,20 +28,12 @@ export function readLayoutImage(
 
 function readLayer(files: LayoutFiles, descriptor: Descriptor, diffID: Digest): Layer {
   const extent = blobExtent(files, descriptor);
-  checkCompression(files, descriptor, extent);
+  checkCompression(files.title, descriptor, readCompression(extent));
   const open = (): AsyncIterable<Uint8Array> => readExtent(extent, files.title);
   return { diffID, extent, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()) };
 }
 
-/** The bytes decide how a layer is read, so that the media type must agree with them. */
-function checkCompression(files: LayoutFiles, { digest, mediaType }: Descriptor, { fd, offset, length }: Extent): void {
-  const expected = layerCompression(mediaType);
+function readCompression({ fd, offset, length }: Extent): Compression {
   const first = Buffer.alloc(Math.min(length, DETECTION_BYTES));
-  const found = detectCompression(first.subarray(0, pread(fd, first, offset)));
-  if (found === expected) return;
-  throw new LayerfsError(
-    "INVALID_COMPRESSION",
-    `${files.title}: layer ${digest}: by its media type ${mediaType} its compression is ${expected}, by its bytes ${found}`,
-    { hint: "whoever made the layout named the wrong media type; copy the image with skopeo to correct it" },
-  );
+  return detectCompression(first.subarray(0, pread(fd, first, offset)));
 }

@@ -1,3 +1,4 @@
+import type { Compression } from "../compression/detect.ts";
 import { configPlatform, type ImageConfig, parseConfig } from "../core/config.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
@@ -47,6 +48,20 @@ export function checkLayers(title: string, manifest: Manifest, { rootfs }: Image
     if (isForeignLayer(layer.mediaType)) throw foreign(title, layer);
     if (layerCompression(layer.mediaType) === undefined) throw unknownType(title, layer);
   }
+}
+
+/**
+ * The bytes of a layer decide how it is read, so that its media type must agree with what they are, `found`. Fails with
+ * INVALID_COMPRESSION.
+ */
+export function checkCompression(title: string, { digest, mediaType }: Descriptor, found: Compression): void {
+  const expected = layerCompression(mediaType);
+  if (found === expected) return;
+  throw new LayerfsError(
+    "INVALID_COMPRESSION",
+    `${title}: layer ${digest}: by its media type ${mediaType} its compression is ${expected}, by its bytes ${found}`,
+    { hint: "whoever made the image named the wrong media type; copy the image with skopeo to correct it" },
+  );
 }
 
 /** The refusal of a manifest whose config is none of an image. */
