@@ -7,6 +7,7 @@ import { connectionFailure } from "./connection-failure.ts";
 import type { InsecureRegistries } from "./insecure-registries.ts";
 import { proxyFor } from "./proxy.ts";
 import type { ResolvedSettings } from "./settings.ts";
+import { watchedBody } from "./watched-body.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -63,7 +64,7 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
     send: async (url, request, { host, title }) => {
       throwIfCancelled(request.signal);
       const dispatcher = await dispatcherFor(url, host);
-      const hasBody = request.body !== undefined;
+      const body = request.body === undefined ? null : watchedBody(request.body, settings.stallTimeout);
       try {
         const response = await dispatcher.request({
           origin: url.origin,
@@ -71,15 +72,19 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
           method: request.method,
           headers: { "user-agent": settings.userAgent, ...request.headers },
           // undici takes every async iterable of bytes, which its type does not say
-          body: (request.body ?? null) as Exclude<Dispatcher.DispatchOptions["body"], undefined>,
-          signal: request.signal ?? null,
-          headersTimeout: hasBody ? Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout) : settings.stallTimeout,
+          body: (body?.bytes ?? null) as Exclude<Dispatcher.DispatchOptions["body"], undefined>,
+          signal: anyOf(request.signal, body?.stalled),
+          headersTimeout:
+            body === null ? settings.stallTimeout : Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout),
           bodyTimeout: settings.stallTimeout,
         });
         return answer(url, response, title, request.signal);
       } catch (error) {
         throwIfCancelled(request.signal);
-        throw connectionFailure(error, url, title);
+        if (body?.failure !== undefined) throw body.failure;
+        throw connectionFailure(body?.stalled.aborted ? body.stalled.reason : error, url, title);
+      } finally {
+        body?.end();
       }
     },
     [Symbol.asyncDispose]: async () => {
@@ -87,6 +92,11 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
       await Promise.all(opened.map((one) => (one.status === "fulfilled" ? one.value.destroy() : undefined)));
     },
   };
+}
+
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | null {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 1 ? AbortSignal.any(given) : (given[0] ?? null);
 }
 
 async function openDispatcher(
