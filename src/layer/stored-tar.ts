@@ -1,8 +1,8 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
-import { LayerfsError } from "../core/errors.ts";
+import { LayerfsError, printable } from "../core/errors.ts";
 import { openDirectory, tryOpenat2 } from "../sys/at.ts";
-import { systemError } from "../sys/errno.ts";
+import { ELOOP, ENOENT, ENOTDIR, systemError } from "../sys/errno.ts";
 import { close, pread } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
 import { fstat } from "../sys/stat.ts";
@@ -64,10 +64,11 @@ function damaged(tarSplit: string, what: string, cause: Error): LayerfsError {
   });
 }
 
-/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. */
+/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. Fails with CORRUPT_STORE where it is gone. */
 export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> {
   const path = Buffer.concat(cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [SLASH, part])));
   const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
+  if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) throw missingFile(name);
   if (fd < 0) throw systemError(fd, "open the layer's file", name);
   try {
     const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
@@ -81,4 +82,10 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
   } finally {
     close(fd);
   }
+}
+
+function missingFile(name: Buffer): LayerfsError {
+  return new LayerfsError("CORRUPT_STORE", `file ${printable(name)} of the layer is missing`, {
+    hint: "the unpacked file was removed after the layer was stored; pull or load the image again",
+  });
 }
