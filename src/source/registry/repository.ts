@@ -41,7 +41,8 @@ export interface Repository {
   openBlob(blob: Descriptor, options: RequestOptions & { readonly offset?: number }): AsyncIterable<Uint8Array>;
 
   hasManifest(digest: Digest, options: RequestOptions): Promise<boolean>;
-  hasBlob(digest: Digest, options: RequestOptions): Promise<boolean>;
+  /** null where it is not there. */
+  statBlob(digest: Digest, options: RequestOptions): Promise<Pick<Descriptor, "digest" | "size"> | null>;
 
   /** Makes a blob of another repository of the registry this one's too; false where the registry would not. */
   mountBlob(digest: Digest, from: string, options: RequestOptions): Promise<boolean>;
