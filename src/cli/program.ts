@@ -12,6 +12,7 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
+import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { tagCommand } from "./commands/tag.ts";
 import { umountCommand } from "./commands/umount.ts";
@@ -26,7 +27,10 @@ import { usageError } from "./usage.ts";
 
 /** The commands by the headings under which the help lists them. A command's file loads nothing of the engine. */
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
-  ["Images:", [loadCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand]],
+  [
+    "Images:",
+    [loadCommand, pushCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
+  ],
   ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],

@@ -135,6 +135,7 @@ function fakeEngine(): Engine {
   return {
     root: "/root",
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     images: async () => [
       {
         id: IMAGE_ID,
