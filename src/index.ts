@@ -42,3 +42,4 @@ export { openEngine } from "./engine/open-engine.ts";
 export type { PushedTag, PushOptions, PushResult } from "./engine/push.ts";
 export type { PushedLayer } from "./engine/push-layer.ts";
 export type { Warning } from "./layer/apply/warnings.ts";
+export type { RegistrySettings } from "./source/registry/settings.ts";

@@ -1,6 +1,7 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { PushOptions, PushResult } from "./push.ts";
 
@@ -14,6 +15,8 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** How registries are reached. */
+  readonly registry?: RegistrySettings | undefined;
 }
 
 /** What a long call may be given. */

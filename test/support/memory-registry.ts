@@ -34,6 +34,8 @@ export function memoryRegistry(beforeUpload: (digest: Digest) => void = () => {}
       fetchManifest: missing,
       openBlob: missing,
       hasManifest: missing,
+      hasBlob: missing,
+      listTags: missing,
       async statBlob(digest) {
         requests.push(`stat ${digest}`);
         const size = blobsOf(name.path).get(digest)?.length;
