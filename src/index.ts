@@ -39,5 +39,8 @@ export type {
   PathStepSummary,
 } from "./engine/explanation.ts";
 export { openEngine } from "./engine/open-engine.ts";
+export type { PushedTag, PushOptions, PushResult } from "./engine/push.ts";
+export type { PushedLayer } from "./engine/push-layer.ts";
 export type { SavedImage, SaveOptions, SaveTarget } from "./engine/save.ts";
 export type { Warning } from "./layer/apply/warnings.ts";
+export type { RegistrySettings } from "./source/registry/settings.ts";

@@ -12,6 +12,7 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
+import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { saveCommand } from "./commands/save.ts";
 import { tagCommand } from "./commands/tag.ts";
@@ -29,7 +30,17 @@ import { usageError } from "./usage.ts";
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
   [
     "Images:",
-    [loadCommand, saveCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
+    [
+      loadCommand,
+      saveCommand,
+      pushCommand,
+      imagesCommand,
+      inspectCommand,
+      historyCommand,
+      explainCommand,
+      tagCommand,
+      rmiCommand,
+    ],
   ],
   ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
   ["The store:", [infoCommand, versionCommand]],

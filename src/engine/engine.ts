@@ -1,7 +1,9 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
@@ -14,6 +16,8 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** How registries are reached. */
+  readonly registry?: RegistrySettings | undefined;
 }
 
 /** What a long call may be given. */
@@ -35,12 +39,20 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A layer that must be unpacked; `total` are its stored bytes. */
-  | { readonly type: "layer-start"; readonly layer: Digest; readonly total: number }
-  /** Stored bytes that were read since the last such event. */
+  /**
+   * A layer that must be unpacked; `total` are its stored bytes. In a push a layer is first compressed, of which `total`
+   * are about the uncompressed bytes, and then sent: both are told so.
+   */
+  | {
+      readonly type: "layer-start";
+      readonly layer: Digest;
+      readonly total: number;
+      readonly activity?: "compressing" | "sending" | undefined;
+    }
+  /** Bytes of those that were read or sent since the last such event. */
   | { readonly type: "layer-progress"; readonly layer: Digest; readonly bytes: number }
   | { readonly type: "layer-done"; readonly layer: Digest; readonly warnings: readonly Warning[] }
-  /** The layer was in the store already. */
+  /** The layer was there already: in the store, or in the registry that it is pushed to. */
   | { readonly type: "layer-exists"; readonly layer: Digest };
 
 export interface ExplainOptions extends ReadOptions {
@@ -239,6 +251,12 @@ export interface Engine extends AsyncDisposable {
    * while dockerd holds the root.
    */
   save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
+  /**
+   * Sends an image to the registry of its name (`latest` where that has no tag), or all tags of a repository. Layers that
+   * the registry has are not sent. Fails with NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, REGISTRY; with DIGEST_MISMATCH, naming
+   * layer and path, where a stored layer is not what it was.
+   */
+  push(name: string, options?: PushOptions): Promise<PushResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   /**

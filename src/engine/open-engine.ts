@@ -8,6 +8,7 @@ import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
+import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
@@ -24,6 +25,7 @@ import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
@@ -54,6 +56,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return stores;
   });
   const reading = once(() => openStores(settings, "read"));
+  let registries: RegistryClient | null = null;
+  const registry = async (): Promise<RegistryClient> => {
+    // Its HTTP client takes long to load, and few commands need it.
+    const { registryClient } = await import("../source/registry/registry-client.ts");
+    registries ??= registryClient(options.registry);
+    return registries;
+  };
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
@@ -61,6 +70,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const mayWrite = isWritable(root) && !isHeldByDockerd(root);
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
     }),
+    push: told(async (name, call = {}) => pushImages(await writing(), (await registry()).repository, name, call)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
       await using source = await openImage(image, call);
@@ -118,6 +128,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
+      await registries?.[Symbol.asyncDispose]();
       lock?.release();
     },
   };

@@ -5,6 +5,9 @@ import { recover } from "../layer/remove.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import type { Stores } from "./stores.ts";
 
+/** Below `image/<driver>/distribution`: what is known of registries. */
+const NOTES = ["v2metadata-by-diffid/sha256", "diffid-by-digest/sha256"];
+
 /** Directories that layerfs makes to mount on, where the user names none. */
 export function ownTargets(stores: Stores): string {
   return join(stores.layers.layout.own, "mnt");
@@ -20,9 +23,18 @@ export async function recoverAll(stores: Stores): Promise<void> {
     if (staleness(holder) !== null && !(await hasChanges(stores, holder))) await dropHolder(stores, holder);
   }
   const { leases, own } = stores.layers.layout;
-  const { content, metadata, repositories } = stores.images;
+  const { content, distribution, metadata, repositories } = stores.images;
   const records = readNames(metadata).map((name) => join(metadata, name));
-  removeTemporaries(content, dirname(repositories), ...records, leases, stores.holders.directory, join(own, "tmp"));
+  const notes = NOTES.map((name) => join(distribution, name));
+  removeTemporaries(
+    content,
+    dirname(repositories),
+    ...records,
+    ...notes,
+    leases,
+    stores.holders.directory,
+    join(own, "tmp"),
+  );
   removeUnusedTargets(stores);
   await recover(stores.layers);
 }

@@ -136,6 +136,7 @@ function fakeEngine(): Engine {
     root: "/root",
     save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     images: async () => [
       {
         id: IMAGE_ID,

@@ -9,6 +9,7 @@ export interface ProgressDisplay {
 }
 
 interface LayerProgress {
+  readonly activity: string | undefined;
   readonly total: number;
   readonly startedAt: number;
   read: number;
@@ -52,7 +53,9 @@ export function terminalProgress(stream: OutputStream, now: () => number): Progr
 export const noProgress: ProgressDisplay = { update: () => {}, stop: () => {} };
 
 function apply(layers: Map<string, LayerProgress>, event: ProgressEvent, now: number): void {
-  if (event.type === "layer-start") layers.set(event.layer, { total: event.total, startedAt: now, read: 0 });
+  if (event.type === "layer-start") {
+    layers.set(event.layer, { activity: event.activity, total: event.total, startedAt: now, read: 0 });
+  }
   if (event.type === "layer-done" || event.type === "layer-exists") layers.delete(event.layer);
   const layer = layers.get(event.layer);
   if (event.type === "layer-progress" && layer !== undefined) layer.read += event.bytes;
@@ -70,11 +73,12 @@ function renderLayers(
     .map(([digest, layer]) => `${digest.slice(0, SHORT_DIGEST)} ${renderLayer(layer, now)}`.slice(0, columns - 1));
 }
 
-function renderLayer({ total, read, startedAt }: LayerProgress, now: number): string {
+function renderLayer({ activity, total, read, startedAt }: LayerProgress, now: number): string {
   const done = total > 0 ? Math.min(1, read / total) : 0;
   const filled = Math.round(done * BAR_WIDTH);
   const bar = `${"=".repeat(filled)}${filled < BAR_WIDTH ? ">" : ""}`.padEnd(BAR_WIDTH);
   const seconds = (now - startedAt) / 1000;
   const rate = seconds > 0 ? `  ${humanSize(read / seconds)}/s` : "";
-  return `[${bar}] ${humanSize(read)}/${humanSize(total)}${rate}`;
+  const verb = activity === undefined ? "" : `${activity} `;
+  return `${verb}[${bar}] ${humanSize(read)}/${humanSize(total)}${rate}`;
 }
