@@ -182,6 +182,7 @@ export interface MountSummary {
 }
 
 export interface UnmountRequest {
+  /** Directory of a mount, or name or id of an image that is mounted once; what begins with `/` or `./` is a directory. */
   readonly target: string;
   /** Throw away what was changed in a read-write mount; without it such a mount with changes stays. */
   readonly discard?: boolean | undefined;
@@ -284,10 +285,15 @@ export interface Engine extends AsyncDisposable {
     options?: { readonly force?: boolean | undefined; readonly prune?: boolean | undefined },
   ): Promise<RemovedImage>;
 
-  /** Returns the directory where the tree is. Fails with PERMISSION where the system does not let it mount. */
+  /**
+   * Returns the directory where the tree is. A root that a dockerd runs on, or that lies on a read-only file system, is
+   * not changed: a mount is then read-only, wants a target and is not recorded. Fails with PERMISSION where the system
+   * does not let it mount.
+   */
   mount(request: MountRequest): Promise<string>;
   mountDirectories(request: DirectoriesMountRequest): Promise<void>;
-  unmount(request: UnmountRequest): Promise<void>;
+  /** Returns the directory. Fails with CONFLICT where changes would be lost, AMBIGUOUS for an image mounted twice. */
+  unmount(request: UnmountRequest): Promise<string>;
   mounts(): Promise<MountSummary[]>;
 
   /** Writes the image's tree to a directory that is empty or absent. */

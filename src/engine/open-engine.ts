@@ -23,7 +23,14 @@ import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
-import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
+import {
+  listMounts,
+  mountDirectories,
+  mountImage,
+  mountUnrecorded,
+  unmountTarget,
+  unmountUnrecorded,
+} from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
 import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
@@ -34,7 +41,7 @@ import { saveImages } from "./save.ts";
 import { openImage, refuseSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
 import { tagImage } from "./tag-image.ts";
-import { unpackImage } from "./unpack.ts";
+import { unpackImage, unpackUnleased } from "./unpack.ts";
 
 /** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
 const IGNORE_OWNERS = "vfs.ignore_chown_errors";
@@ -99,15 +106,20 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mount: told(async (request) => {
       refuseSource(request.image, "mounted");
+      if (!request.readWrite && isReadOnly(root)) return mountUnrecorded(await reading(), request);
       return mountImage(await writing(), request);
     }),
     mountDirectories: told(mountDirectories),
-    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    unmount: told(async (request) => {
+      const unmounted = isReadOnly(root) ? await unmountUnrecorded(await reading(), request) : null;
+      return unmounted ?? unmountTarget(await writing(), request);
+    }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
       await using source = await openImage(image, call);
-      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
-      return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (isReadOnly(root)) return unpackUnleased(await reading(), image, directory, pool, call);
+      return unpackImage(await writing(), image, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
       await using source = await openImage(image, call);
@@ -120,7 +132,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return readSourceFile(source, path, call);
     }),
     info: told(async () => {
-      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      const readOnly = isReadOnly(root);
       return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
     }),
     apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
@@ -185,7 +197,11 @@ async function openStores(settings: Settings, purpose: "read" | "try" | "write")
   };
 }
 
-/** Only there can a driver be tried out, as `info` does. */
+/** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */
+function isReadOnly(root: string): boolean {
+  return !isWritable(root) || isHeldByDockerd(root);
+}
+
 function isWritable(root: string): boolean {
   try {
     accessSync(root, constants.W_OK);

@@ -171,7 +171,7 @@ function fakeEngine(): Engine {
     }),
     mount: async ({ target }) => target ?? "/root/mounts/1",
     mountDirectories: async () => {},
-    unmount: async () => {},
+    unmount: async ({ target }) => target,
     mounts: async () => [
       { target: "/mnt", image: { id: IMAGE_ID, name: "nginx:latest" }, readWrite: true, mounted: true },
       { target: "/union", image: null, readWrite: false, mounted: false },
