@@ -55,7 +55,7 @@ export function maxLayerSizeOption(): Option {
 
 /** The operand of commands that read an image wherever it lies. */
 export const IMAGE_OPERAND =
-  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH";
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker-root:PATH[:IMAGE]";
 
 export interface SourceChoice {
   readonly platform?: string;

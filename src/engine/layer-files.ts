@@ -29,7 +29,7 @@ export async function* layerFiles(
   if (wanted.size === 0) return;
   const contents = new Contents(wanted);
   const reader = tarReader(contents);
-  for await (const chunk of verifiedTar(layer)) {
+  for await (const chunk of verifiedTar(layer, {})) {
     throwIfCancelled(signal);
     reader.write(chunk);
     for (const piece of contents.take()) {

@@ -13,7 +13,7 @@ import { layerMakers } from "./explain-history.ts";
 import { type FilePiece, layerFiles } from "./layer-files.ts";
 import { layerEntries } from "./layer-stream.ts";
 import { refuseUnsupported } from "./load.ts";
-import { openImage } from "./source.ts";
+import { openSourceImage } from "./source.ts";
 import { storedEntries } from "./stored-entries.ts";
 import { isThere, openStoredImage, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
@@ -53,7 +53,7 @@ export interface StackFinder {
  */
 export async function readStack<T>(finder: StackFinder, read: (stack: LayerStack) => Promise<T>): Promise<T> {
   const { text, call } = finder;
-  await using source = await openImage(text, call);
+  await using source = await openSourceImage(text, call);
   if (source !== null) return await read(sourceStack(source.image, call));
   const stores = await finder.reading();
   return await whileThere(stores, text, (stored) => read(storedStack(stores, stored)));
@@ -65,7 +65,7 @@ export async function* streamStack<T>(
   read: (stack: LayerStack) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const { text, call } = finder;
-  await using source = await openImage(text, call);
+  await using source = await openSourceImage(text, call);
   if (source !== null) {
     yield* read(sourceStack(source.image, call));
     return;

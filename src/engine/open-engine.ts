@@ -1,18 +1,13 @@
 import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
-import { chooseDriver } from "../driver/choose.ts";
-import { imageChains, prepareImageDb } from "../image/image-db.ts";
-import { imageLayout } from "../image/layout.ts";
 import { applyPool } from "../layer/apply/pool.ts";
 import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
-import { layerStore, prepareLayerStore } from "../layer/store.ts";
-import { mountHolders } from "../mount/holders.ts";
 import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { makeDirectories } from "../sys/make-directories.ts";
+import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
@@ -31,6 +26,7 @@ import {
   unmountTarget,
   unmountUnrecorded,
 } from "./mounting.ts";
+import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
 import { applyToDirectory } from "./plumbing.ts";
 import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
@@ -38,13 +34,9 @@ import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { saveImages } from "./save.ts";
-import { openImage, refuseSource } from "./source.ts";
-import type { Stores } from "./stores.ts";
+import { openSourceImage, refuseSource } from "./source.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage, unpackUnleased } from "./unpack.ts";
-
-/** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
-const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -80,12 +72,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     push: told(async (name, call = {}) => pushImages(await writing(), (await registry()).repository, name, call)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openImage(image, call);
-      return source === null ? inspectImage(await reading(), image) : await inspectSource(source, call);
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await inspectSource(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openImage(image, call);
-      return source === null ? imageHistory(await reading(), image) : await sourceHistory(source, call);
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await sourceHistory(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return imageHistory(stores, name);
     }),
     tag: told(async (source, target) => {
       refuseSource(source, "tagged");
@@ -93,8 +89,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openImage(image, call);
-      if (source === null) return explain(await reading(), image, path);
+      await using source = await openSourceImage(image, call);
+      if (source === null) {
+        const { stores, name } = await findStores(image, reading);
+        return await explain(stores, name, path);
+      }
       return await explainSource(image, source.image, path, call);
     }),
     explainDirectory: told(async (directory) =>
@@ -116,19 +115,21 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openImage(image, call);
+      await using source = await openSourceImage(image, call);
       if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
-      if (isReadOnly(root)) return unpackUnleased(await reading(), image, directory, pool, call);
-      return unpackImage(await writing(), image, directory, pool, call);
+      if (!isReadOnly(root) && parseDockerRoot(image) === null)
+        return unpackImage(await writing(), image, directory, pool, call);
+      const { stores, name } = await findStores(image, reading);
+      return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openImage(image, call);
-      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      await using source = await openSourceImage(image, call);
+      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openImage(image, call);
-      if (source === null) return readTreeFile(await reading(), image, path);
+      const source = await openSourceImage(image, call);
+      if (source === null) return readTreeFile(await findStores(image, reading), path);
       return readSourceFile(source, path, call);
     }),
     info: told(async () => {
@@ -154,46 +155,6 @@ function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (
     } catch (error) {
       throw fromAnyError(error);
     }
-  };
-}
-
-interface Settings extends Omit<EngineOptions, "storageOptions"> {
-  readonly root: string;
-  readonly storageOptions: ReadonlyMap<string, string>;
-}
-
-/** `try`: to read, and to tell what the driver can do here, as `info` does. */
-async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
-  const { root, storageOptions } = settings;
-  const readOnly = purpose !== "write";
-  if (!readOnly) makeDirectories(root, 0o710);
-  const { driver, reason, rejected } = await chooseDriver({
-    root,
-    name: settings.driver,
-    options: storageOptions,
-    readOnly,
-    mayTry: purpose === "try",
-  });
-  const images = imageLayout(root, driver.name);
-  const holders = mountHolders(root);
-  const layers = layerStore({
-    root,
-    driver,
-    imageChains: () => imageChains(images),
-    mountedIDs: () => holders.list().flatMap((holder) => holder.layers),
-  });
-  if (!readOnly) {
-    prepareLayerStore(layers);
-    prepareImageDb(images);
-  }
-  return {
-    root,
-    layers,
-    images,
-    holders,
-    choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
-    maxLayerSize: settings.maxLayerSize ?? null,
-    ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
   };
 }
 
