@@ -12,14 +12,17 @@ import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
+import { copyOut, copyTar } from "./copy-out.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
-import type { Engine, EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
+import { exportImage, exportToFile } from "./export-image.ts";
 import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage } from "./inspect-image.ts";
+import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
@@ -54,6 +57,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return stores;
   });
   const reading = once(() => openStores(settings, "read"));
+  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
@@ -94,6 +98,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
+    export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
+    exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
+    copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
+    copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
       const source = await openImage(image, call);
       if (source === null) return readTreeFile(await reading(), image, path);
@@ -122,6 +130,15 @@ function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (
       throw fromAnyError(error);
     }
   };
+}
+
+/** The same for what is read piece by piece. */
+async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw fromAnyError(error);
+  }
 }
 
 interface Settings extends Omit<EngineOptions, "storageOptions"> {
