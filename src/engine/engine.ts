@@ -109,6 +109,7 @@ export interface ImageInspection {
   /** Bytes of the content of all its layers. */
   readonly Size: number;
   readonly VirtualSize: number;
+  /** Of an image in a source: no data, and no name. */
   readonly GraphDriver: { readonly Data: Readonly<Record<string, string>> | null; readonly Name: string };
   /** DiffIDs, lowest first. */
   readonly RootFS: { readonly Type: string; readonly Layers?: readonly Digest[] };
@@ -241,9 +242,13 @@ export interface Engine extends AsyncDisposable {
   save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
-  inspect(image: string): Promise<ImageInspection>;
+  /**
+   * Here and wherever a call takes `ReadOptions` or `SourceCallOptions`, `image` is a name or id, or names a source that
+   * holds one image: then no data root takes part. For their sizes all layers of a source are read, and verified.
+   */
+  inspect(image: string, options?: ReadOptions): Promise<ImageInspection>;
   /** Newest step first. */
-  history(image: string): Promise<HistoryStep[]>;
+  history(image: string, options?: ReadOptions): Promise<HistoryStep[]>;
   /** The stack of layers of an image. With a path, also which of them put it there, replaced or deleted it. */
   explain(image: string, options?: ExplainOptions): Promise<Explanation>;
   /**
@@ -268,10 +273,7 @@ export interface Engine extends AsyncDisposable {
   unmount(request: UnmountRequest): Promise<void>;
   mounts(): Promise<MountSummary[]>;
 
-  /**
-   * Writes the image's tree to a directory that is empty or absent. Here and in `list` and `readFile`, `image` is a name
-   * or id, or names a source that holds one image: then no data root takes part.
-   */
+  /** Writes the image's tree to a directory that is empty or absent. */
   unpack(
     image: string,
     directory: string,

@@ -6,8 +6,10 @@ import { verified } from "../core/verified.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, tarReader } from "../tar/reader.ts";
 import { classifyEntry, cleanPath, pathKey } from "../union/entry-path.ts";
+import { cutRange, type WholeRange } from "../view/content-range.ts";
 import type { LayerEntry } from "../view/merged-tree.ts";
 import type { ReadOptions } from "./engine.ts";
+import { type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
 
 /*
  * A layer of a source has no store that knows its files by their names. Its entries are told apart by their number in
@@ -17,7 +19,6 @@ import type { ReadOptions } from "./engine.ts";
 
 /** As many as a layer may have that is unpacked. */
 const MAX_ENTRIES = 4_000_000;
-const ZEROS = Buffer.alloc(64 * 1024);
 
 /**
  * The entries of a layer, for the merged tree. The layer's bytes are verified when all are read: DIGEST_MISMATCH.
@@ -35,57 +36,28 @@ export async function* layerEntries(layer: Layer, { signal }: ReadOptions): Asyn
   reader.end();
 }
 
-/** The content of the file with this stored name, holes of a sparse file as zeros. */
-export async function* layerContent(layer: Layer, storedName: Buffer, { signal }: ReadOptions): AsyncGenerator<Buffer> {
-  const content = new ContentOf(Number(storedName.toString()));
-  const reader = tarReader(content);
-  for await (const chunk of layer.openTar()) {
-    throwIfCancelled(signal);
-    reader.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    yield* content.take();
-    if (content.isDone) return;
+/** The bytes of the file with this stored name, holes of a sparse file as zeros. */
+export async function* layerContent(
+  layer: Layer,
+  storedName: Buffer,
+  range: WholeRange,
+  { signal }: ReadOptions,
+): AsyncGenerator<Buffer> {
+  const wanted = (_: TarEntry, name: Buffer): boolean => name.equals(storedName);
+  for await (const { content } of passTar(buffers(layer.openTar()), storedNames(), wanted, signal)) {
+    if (content === null) continue;
+    yield* cutRange(content, range);
+    return;
   }
 }
 
-/** Collects the content of one entry; the bytes of a hole are counted and made when they are taken, for it may be huge. */
-class ContentOf implements TarHandler {
-  isDone = false;
-  readonly #wanted: number;
-  #number = -1;
-  #size = 0;
-  #end = 0;
-  #pieces: { readonly hole: number; readonly bytes: Buffer }[] = [];
+/** Reads a layer once, with the bytes of the files that are wanted; verified when all is read, as `layerEntries`. */
+export function layerPass(layer: Layer, wants: Wants, { signal }: ReadOptions): AsyncGenerator<PassedEntry> {
+  return passTar(verifiedTar(layer), storedNames(), wants, signal);
+}
 
-  constructor(wanted: number) {
-    this.#wanted = wanted;
-  }
-
-  raw(): void {}
-
-  entry({ size }: TarEntry): void {
-    this.#number++;
-    this.#size = size;
-  }
-
-  payload(bytes: Buffer, position: number): void {
-    if (this.#number !== this.#wanted) return;
-    this.#pieces.push({ hole: position - this.#end, bytes: Buffer.from(bytes) });
-    this.#end = position + bytes.length;
-  }
-
-  endEntry(): void {
-    if (this.#number !== this.#wanted) return;
-    this.#pieces.push({ hole: this.#size - this.#end, bytes: Buffer.alloc(0) });
-    this.isDone = true;
-  }
-
-  *take(): Generator<Buffer> {
-    for (const { hole, bytes } of this.#pieces) {
-      for (let left = hole; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
-      if (bytes.length > 0) yield bytes;
-    }
-    this.#pieces = [];
-  }
+async function* buffers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const chunk of source) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 const IGNORE: TarHandler = { raw: () => {}, entry: () => {}, payload: () => {}, endEntry: () => {} };

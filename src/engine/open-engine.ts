@@ -19,9 +19,9 @@ import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
 import { exportImage, exportToFile } from "./export-image.ts";
-import { imageHistory } from "./history.ts";
+import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
-import { inspectImage } from "./inspect-image.ts";
+import { inspectImage, inspectSource } from "./inspect-image.ts";
 import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
@@ -32,7 +32,7 @@ import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { saveImages } from "./save.ts";
-import { openImage, refuseToMountSource } from "./source.ts";
+import { openImage, refuseSource } from "./source.ts";
 import type { Stores } from "./stores.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
@@ -66,9 +66,18 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
     }),
     images: told(async (filters) => listImages(await reading(), filters)),
-    inspect: told(async (image) => inspectImage(await reading(), image)),
-    history: told(async (image) => imageHistory(await reading(), image)),
-    tag: told(async (source, target) => tagImage(await writing(), source, target)),
+    inspect: told(async (image, call = {}) => {
+      await using source = await openImage(image, call);
+      return source === null ? inspectImage(await reading(), image) : await inspectSource(source, call);
+    }),
+    history: told(async (image, call = {}) => {
+      await using source = await openImage(image, call);
+      return source === null ? imageHistory(await reading(), image) : await sourceHistory(source, call);
+    }),
+    tag: told(async (source, target) => {
+      refuseSource(source, "tagged");
+      return tagImage(await writing(), source, target);
+    }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
       await using source = await openImage(image, call);
@@ -78,11 +87,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     explainDirectory: told(async (directory) =>
       parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
     ),
-    removeImage: told(async (image, { force = false, prune = true } = {}) =>
-      removeImage(await writing(), image, { force, prune }),
-    ),
+    removeImage: told(async (image, { force = false, prune = true } = {}) => {
+      refuseSource(image, "removed");
+      return removeImage(await writing(), image, { force, prune });
+    }),
     mount: told(async (request) => {
-      refuseToMountSource(request.image);
+      refuseSource(request.image, "mounted");
       return mountImage(await writing(), request);
     }),
     mountDirectories: told(mountDirectories),
