@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
+import { lstatSync, mkdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { resolve as absolutePath, basename, dirname, join } from "node:path";
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
@@ -14,7 +14,7 @@ import type { PlacedNode } from "../view/node.ts";
 import type { ReadOptions } from "./engine.ts";
 import { type LayerStack, mergeStack, readStack, type StackFinder, streamStack } from "./layer-stack.ts";
 import { treeContents } from "./tree-contents.ts";
-import { writeTree } from "./write-tree.ts";
+import { type WrittenTree, writeTree } from "./write-tree.ts";
 
 export interface CopyOptions extends ReadOptions {
   /** Where the path leads to a symlink, copy what that leads to, inside the image. */
@@ -114,26 +114,32 @@ async function write(
   const empty = Buffer.alloc(0);
   if (there?.isDirectory()) {
     const tar = tarOf(stack, source, { name: empty, withStart: !source.contentOnly, owner });
-    return await writeTree(target, tar, options.signal);
+    const written = await writeTree(target, tar, options.signal);
+    written.setModes(target);
+    return written.warnings;
   }
-  return await inStaging(target, async (staging, name) => {
-    const tar = tarOf(stack, source, { name: Buffer.from(name), withStart: true, owner });
-    return await writeTree(staging, tar, options.signal);
+  return await inStaging(target, async (staging) => {
+    const into = isDirectory ? join(staging, COPY) : staging;
+    if (isDirectory) mkdirSync(into);
+    const tar = tarOf(stack, source, { name: isDirectory ? empty : Buffer.from(COPY), withStart: true, owner });
+    return await writeTree(into, tar, options.signal);
   });
 }
 
-/** Lets `fill` make `name` in a directory beside the target, and moves it to the target when it is whole. */
-async function inStaging<T>(target: string, fill: (staging: string, name: string) => Promise<T>): Promise<T> {
-  const name = "copy";
+const COPY = "copy";
+
+/** Lets `fill` make the copy in a directory beside the target, and moves it to the target when it is whole. */
+async function inStaging(target: string, fill: (copy: string) => Promise<WrittenTree>): Promise<readonly Warning[]> {
   const staging = `.${basename(target).slice(0, 100)}.${randomBytes(6).toString("hex")}.tmp`;
   const parent = openDirectory(dirname(target));
   try {
     check(tryMkdirat(parent, Buffer.from(staging), 0o700), "create directory", staging);
     try {
-      const result = await fill(join(dirname(target), staging), name);
-      const from = Buffer.from(`${staging}/${name}`);
+      const written = await fill(join(dirname(target), staging));
+      const from = Buffer.from(`${staging}/${COPY}`);
       check(tryRenameat2(parent, from, parent, Buffer.from(basename(target)), 0), "make", target);
-      return result;
+      written.setModes(target);
+      return written.warnings;
     } finally {
       removeTree(parent, Buffer.from(staging));
     }
