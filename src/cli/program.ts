@@ -3,8 +3,10 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { exportCommand } from "./commands/export.ts";
 import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
@@ -42,7 +44,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       rmiCommand,
     ],
   ],
-  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
+  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand, cpCommand, exportCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];

@@ -2,6 +2,7 @@ import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
@@ -304,6 +305,14 @@ export interface Engine extends AsyncDisposable {
   ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
   list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
+  /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
+  export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
+  /** The same into a file, which becomes visible when it is whole. */
+  exportToFile(image: string, file: string, options?: ReadOptions): Promise<void>;
+  /** A node with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
+  copyTar(image: string, path: string, options?: CopyOptions): AsyncIterable<Buffer>;
+  /** Copies a node with all below it to this machine, by the rules of `docker cp`. */
+  copyOut(image: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
   /** A file's content, symlinks followed inside the image. */
   readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
 

@@ -7,15 +7,18 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { copyOut, copyTar } from "./copy-out.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
-import type { Engine, EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
+import { exportImage, exportToFile } from "./export-image.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
+import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import {
@@ -62,6 +65,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     registries ??= registryClient(options.registry);
     return registries;
   };
+  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
@@ -127,6 +131,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
+    export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
+    exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
+    copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
+    copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, call);
       if (source === null) return readTreeFile(await findStores(image, reading), path);
@@ -156,6 +164,15 @@ function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (
       throw fromAnyError(error);
     }
   };
+}
+
+/** The same for what is read piece by piece. */
+async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw fromAnyError(error);
+  }
 }
 
 /** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */

@@ -178,6 +178,10 @@ function fakeEngine(): Engine {
     ],
     unpack: async () => ({ warnings: [] }),
     list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    export: () => bytes(),
+    exportToFile: async () => {},
+    copyTar: () => bytes(),
+    copyOut: async (_image, _path, destination) => ({ target: destination, warnings: [] }),
     readFile: async () => bytes(),
     info: async () => ({
       root: "/root",
