@@ -34,13 +34,27 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A layer that must be unpacked; `total` are its stored bytes. */
-  | { readonly type: "layer-start"; readonly layer: Digest; readonly total: number }
+  /** A tag or digest is looked at; `repository` without its registry. */
+  | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
+  /** A layer that must be unpacked; `total` are its stored bytes. Here and below `blob` is its digest in a registry. */
+  | { readonly type: "layer-start"; readonly layer: Digest; readonly blob?: Digest | undefined; readonly total: number }
   /** Stored bytes that were read since the last such event. */
   | { readonly type: "layer-progress"; readonly layer: Digest; readonly bytes: number }
-  | { readonly type: "layer-done"; readonly layer: Digest; readonly warnings: readonly Warning[] }
+  | {
+      readonly type: "layer-done";
+      readonly layer: Digest;
+      readonly blob?: Digest | undefined;
+      readonly warnings: readonly Warning[];
+    }
   /** The layer was in the store already. */
-  | { readonly type: "layer-exists"; readonly layer: Digest };
+  | { readonly type: "layer-exists"; readonly layer: Digest; readonly blob?: Digest | undefined }
+  /** Stored bytes of a layer that came since the last such event; `disk`: an earlier attempt had fetched them. */
+  | {
+      readonly type: "download-progress";
+      readonly layer: Digest;
+      readonly bytes: number;
+      readonly origin: "disk" | "network";
+    };
 
 export interface ExplainOptions extends ReadOptions {
   /** A path inside the image; it need not be there any more. */

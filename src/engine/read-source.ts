@@ -4,9 +4,10 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import { type MergedTree, mergeLayers } from "../view/merged-tree.ts";
 import type { CallOptions, ListOptions, ReadOptions, TreeNode } from "./engine.ts";
 import { layerContent, layerEntries } from "./layer-stream.ts";
-import { blobOf, refuseUnsupported } from "./load.ts";
+import { blobOf } from "./load.ts";
 import { findContent, listMerged } from "./read-tree.ts";
 import type { OpenedImage } from "./source.ts";
+import { refuseUnsupported } from "./store-image.ts";
 import { prepareTarget, type UnpackSettings, unpackLayers } from "./unpack.ts";
 
 /** As `unpackImage`, without a store. */
@@ -17,7 +18,7 @@ export function unpackSource(
   pool: ApplyPool,
   options: CallOptions,
 ): Promise<{ readonly warnings: readonly Warning[] }> {
-  refuseUnsupported(image);
+  refuseUnsupported(image.config);
   const layers = image.layers.map((layer) => {
     const bytes = blobOf(layer);
     return { diffID: layer.diffID, bytes, size: layer.extent?.length ?? 0 };
@@ -46,7 +47,7 @@ export async function readSourceFile(
 }
 
 function mergeImage(image: Image, options: ReadOptions): Promise<MergedTree> {
-  refuseUnsupported(image);
+  refuseUnsupported(image.config);
   const entries = image.layers.map((layer) => layerEntries(layer, options));
   return mergeLayers(entries, { signal: options.signal });
 }

@@ -52,6 +52,7 @@ export function terminalProgress(stream: OutputStream, now: () => number): Progr
 export const noProgress: ProgressDisplay = { update: () => {}, stop: () => {} };
 
 function apply(layers: Map<string, LayerProgress>, event: ProgressEvent, now: number): void {
+  if (event.type === "pull-start") return;
   if (event.type === "layer-start") layers.set(event.layer, { total: event.total, startedAt: now, read: 0 });
   if (event.type === "layer-done" || event.type === "layer-exists") layers.delete(event.layer);
   const layer = layers.get(event.layer);
