@@ -1,0 +1,123 @@
+import type { Digest } from "../../core/digest.ts";
+import { LayerfsError, printable } from "../../core/errors.ts";
+import type { NamedReference } from "../../core/reference.ts";
+import { authorizer } from "./authorizer.ts";
+import type { Credentials } from "./credentials.ts";
+import { fetchManifest, MANIFEST_TYPES } from "./fetch-manifest.ts";
+import { insecureRegistries } from "./insecure-registries.ts";
+import { listTags } from "./list-tags.ts";
+import { openBlob } from "./open-blob.ts";
+import { putManifest } from "./put-manifest.ts";
+import { type RegistryHost, registryHost } from "./registry-host.ts";
+import type { Repository, RequestOptions } from "./repository.ts";
+import { fetching, pullScopes, type RepositoryHosts } from "./repository-hosts.ts";
+import { type RegistrySettings, resolveSettings } from "./settings.ts";
+import { transport } from "./transport.ts";
+import { mountBlob, uploadBlob } from "./upload-blob.ts";
+
+/** Any number of repositories of any registries, over one set of connections and tokens. */
+export interface RegistryClient extends AsyncDisposable {
+  repository(name: Pick<NamedReference, "domain" | "path">): Repository;
+}
+
+const DOCKER_HUB = "docker.io";
+const DOCKER_HUB_HOST = "registry-1.docker.io";
+
+/** Nothing is connected to before the first request. Fails with USAGE for settings that cannot be understood. */
+export function registryClient(given: RegistrySettings = {}): RegistryClient {
+  const settings = resolveSettings(given);
+  const insecure = insecureRegistries(settings.insecureRegistries);
+  const wire = transport(settings, insecure);
+  const hosts = new Map<string, RegistryHost>();
+  const isInsecure = async (host: string): Promise<boolean> => (await insecure(host)) !== null;
+
+  const isTrusted = async ({ protocol, host }: URL): Promise<boolean> =>
+    protocol === "https:" || (protocol === "http:" && (await isInsecure(host)));
+  /** `host` is where the registry lies, `HOST[:PORT]`. */
+  const open = (name: string, host: string, bases: () => Promise<URL[]>): RegistryHost => {
+    const credentials = async (): Promise<Credentials | null> => null;
+    const purpose = { host, title: `registry ${name}` };
+    const opened = registryHost({
+      name,
+      bases,
+      transport: wire,
+      isInsecure,
+      authorizer: authorizer({
+        registry: name,
+        credentials,
+        isTrusted,
+        send: (url, request) => wire.send(url, request, purpose),
+      }),
+    });
+    hosts.set(name, opened);
+    return opened;
+  };
+  const registry = (domain: string): RegistryHost => {
+    const host = domain === DOCKER_HUB ? DOCKER_HUB_HOST : domain;
+    const bases = async (): Promise<URL[]> => {
+      const https = new URL(`https://${host}/`);
+      return (await isInsecure(host)) ? [https, new URL(`http://${host}/`)] : [https];
+    };
+    return hosts.get(domain) ?? open(domain, host, bases);
+  };
+  const mirror = (url: URL): RegistryHost => hosts.get(url.href) ?? open(url.href, url.host, async () => [url]);
+  const mirrors = settings.mirrors.map(parseMirror);
+  return {
+    repository: ({ domain, path }) => {
+      const repository: RepositoryHosts = {
+        origin: registry(domain),
+        mirrors: domain === DOCKER_HUB ? mirrors.map(mirror) : [],
+        path,
+        retry: settings.retry,
+        uploadChunkSize: settings.uploadChunkSize,
+      };
+      return {
+        name: { domain, path },
+        fetchManifest: (tagOrDigest, options) => fetchManifest(repository, tagOrDigest, options),
+        openBlob: (blob, options) => openBlob(repository, blob, options),
+        hasManifest: (digest, options) => has(repository, "manifests", digest, options),
+        hasBlob: (digest, options) => has(repository, "blobs", digest, options),
+        listTags: (options) => listTags(repository, options),
+        mountBlob: (digest, from, options) => mountBlob(repository, digest, from, options),
+        uploadBlob: (blob, bytes, options) => uploadBlob(repository, blob, bytes, options),
+        putManifest: (manifest, tag, options) => putManifest(repository, manifest, tag, options),
+      };
+    },
+    [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
+  };
+}
+
+async function has(
+  hosts: RepositoryHosts,
+  kind: "blobs" | "manifests",
+  digest: Digest,
+  options: RequestOptions,
+): Promise<boolean> {
+  // What is asked is whether the registry itself has it: a mirror's word is no reason not to send it.
+  const answer = await fetching({ ...hosts, mirrors: [] }, options, async (host) => {
+    const found = await host.send({
+      method: "HEAD",
+      to: `${hosts.path}/${kind}/${digest}`,
+      headers: kind === "manifests" ? { accept: MANIFEST_TYPES.join(", ") } : {},
+      scopes: pullScopes(hosts),
+      accept: [200, 404],
+      object: `${kind === "blobs" ? "blob" : "manifest"} ${hosts.path}@${digest}`,
+      signal: options.signal,
+    });
+    await found.discard();
+    return found;
+  });
+  return answer.status === 200;
+}
+
+function parseMirror(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.search === "" && url.hash === "") {
+    if (!url.pathname.endsWith("/")) url.pathname += "/";
+    return url;
+  }
+  throw new LayerfsError(
+    "USAGE",
+    `registry mirror ${printable(text.slice(0, 200))}: expected a URL such as https://mirror.example`,
+  );
+}
