@@ -39,4 +39,5 @@ export type {
   PathStepSummary,
 } from "./engine/explanation.ts";
 export { openEngine } from "./engine/open-engine.ts";
+export type { PulledImage, PullOptions, PullResult } from "./engine/pull.ts";
 export type { Warning } from "./layer/apply/warnings.ts";

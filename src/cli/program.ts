@@ -12,6 +12,7 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
+import { pullCommand } from "./commands/pull.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { tagCommand } from "./commands/tag.ts";
 import { umountCommand } from "./commands/umount.ts";
@@ -21,12 +22,15 @@ import type { Context } from "./context.ts";
 import { Interruption } from "./interruption.ts";
 import { isBrokenPipe } from "./output.ts";
 import { renderError, renderErrorJSON } from "./render/error.ts";
-import { addGlobalOptions, maxLayerSizeOption } from "./settings.ts";
+import { addGlobalOptions, maxConcurrentDownloadsOption, maxLayerSizeOption, registryOptions } from "./settings.ts";
 import { usageError } from "./usage.ts";
 
 /** The commands by the headings under which the help lists them. A command's file loads nothing of the engine. */
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
-  ["Images:", [loadCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand]],
+  [
+    "Images:",
+    [pullCommand, loadCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
+  ],
   ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
@@ -42,7 +46,8 @@ export function buildProgram(context: Context): Command {
     .helpCommand("help [command]", "Print the help of a command")
     .addHelpText("after", "\nExamples:\n  $ layerfs load -i images.tar\n  $ layerfs explain nginx");
   prepare(program, context);
-  program.addOption(maxLayerSizeOption().helpGroup("Global options:"));
+  const options = [maxLayerSizeOption(), ...registryOptions(), maxConcurrentDownloadsOption()];
+  for (const option of options) program.addOption(option.helpGroup("Global options:"));
   for (const [heading, commands] of GROUPS) {
     for (const create of commands) {
       const command = create(context).helpGroup(heading);

@@ -1,7 +1,10 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { RetryEvent } from "../source/registry/retry.ts";
+import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { PullOptions, PullResult } from "./pull.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -13,6 +16,10 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** How registries are reached (docs/registries.md). */
+  readonly registries?: RegistrySettings | undefined;
+  /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
+  readonly maxConcurrentDownloads?: number | undefined;
 }
 
 /** What a long call may be given. */
@@ -36,6 +43,8 @@ export type LoadInput =
 export type ProgressEvent =
   /** A tag or digest is looked at; `repository` without its registry. */
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
+  /** It is in the store; `digest` as in `PulledImage`. */
+  | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
   /** A layer that must be unpacked; `total` are its stored bytes. Here and below `blob` is its digest in a registry. */
   | { readonly type: "layer-start"; readonly layer: Digest; readonly blob?: Digest | undefined; readonly total: number }
   /** Stored bytes that were read since the last such event. */
@@ -54,7 +63,9 @@ export type ProgressEvent =
       readonly layer: Digest;
       readonly bytes: number;
       readonly origin: "disk" | "network";
-    };
+    }
+  /** A request to a registry failed and is repeated. */
+  | ({ readonly type: "retry" } & RetryEvent);
 
 export interface ExplainOptions extends ReadOptions {
   /** A path inside the image; it need not be there any more. */
@@ -245,6 +256,11 @@ export interface Engine extends AsyncDisposable {
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
   load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
+  /**
+   * Fetches an image from its registry, or all tags of a repository. Several calls at once, also in other processes, fetch
+   * a blob once; what a call that failed or was killed had fetched is not fetched again (docs/pull.md).
+   */
+  pull(reference: string, options?: PullOptions): Promise<PullResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   inspect(image: string): Promise<ImageInspection>;

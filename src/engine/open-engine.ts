@@ -8,6 +8,7 @@ import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
 import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
+import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
@@ -24,6 +25,7 @@ import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { pullImage } from "./pull.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
@@ -46,16 +48,29 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
   const pool = applyPool();
   let lock: Lock | null = null;
+  let client: RegistryClient | null = null;
   const writing = once(async () => {
     lock ??= keepOutDockerd(root);
     const stores = await openStores(settings, "write");
     lock ??= keepOutFirstDockerd(root);
     return stores;
   });
+  // Loaded for those alone that need it, as all commands wait for what is loaded.
+  const registries = once(async () => {
+    const { registryClient } = await import("../source/registry/registry-client.ts");
+    client = registryClient(options.registries);
+    return client;
+  });
   const reading = once(() => openStores(settings, "read"));
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    pull: told(async (reference, call = {}) =>
+      pullImage(await writing(), await registries(), reference, pool, {
+        ...call,
+        maxConcurrentDownloads: options.maxConcurrentDownloads,
+      }),
+    ),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image) => inspectImage(await reading(), image)),
     history: told(async (image) => imageHistory(await reading(), image)),
@@ -103,6 +118,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
+      await client?.[Symbol.asyncDispose]();
       lock?.release();
     },
   };

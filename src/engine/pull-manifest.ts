@@ -12,7 +12,7 @@ import { readWholeConfig } from "../image/image-db.ts";
 import type { Repositories } from "../image/repositories.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { spaceGuard } from "../layer/apply/space-guard.ts";
-import type { Repository } from "../source/registry/repository.ts";
+import type { Repository, RequestOptions } from "../source/registry/repository.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close, pread } from "../sys/file.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
@@ -28,6 +28,7 @@ export interface PullContext {
   readonly pool: ApplyPool;
   /** Blobs that are fetched at the same time. */
   readonly atOnce: number;
+  readonly request: RequestOptions;
   readonly options: CallOptions;
 }
 
@@ -54,13 +55,13 @@ export async function pullManifest<T>(context: PullContext, manifest: Manifest, 
 type Attempt<T> = { readonly answer: T } | { readonly error: unknown; readonly mayBeResumed: boolean };
 
 async function attempt<T>(context: PullContext, manifest: Manifest, name: NameImage<T>): Promise<Attempt<T>> {
-  const { stores, repository, options } = context;
+  const { stores, repository, request, options } = context;
   const directory = join(stores.layers.layout.own, BLOBS);
   makeDirectories(directory, 0o700);
   const fd = openDirectory(directory);
   const downloads = blobDownloads({
     directory,
-    open: (blob, offset, signal) => repository.openBlob(blob, { offset, signal }),
+    open: (blob, offset, signal) => repository.openBlob(blob, { ...request, offset, signal }),
     atOnce: context.atOnce,
     beforeWriting: spaceGuard(fd, { maxLayerSize: null }).bytes,
     signal: options.signal,

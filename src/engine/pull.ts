@@ -12,8 +12,9 @@ import {
 import { findName, type Repositories, withName } from "../image/repositories.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { chooseManifest } from "../source/registry/choose-manifest.ts";
-import type { Repository } from "../source/registry/repository.ts";
-import type { CallOptions } from "./engine.ts";
+import type { RegistryClient } from "../source/registry/registry-client.ts";
+import type { Repository, RequestOptions } from "../source/registry/repository.ts";
+import type { CallOptions, EngineOptions } from "./engine.ts";
 import { type PullContext, pullManifest } from "./pull-manifest.ts";
 import type { Stores } from "./stores.ts";
 
@@ -43,24 +44,16 @@ export interface PulledImage {
   readonly isNew: boolean;
 }
 
-/** What opens the repositories of registries. */
-export interface Registries {
-  repository(name: Pick<NamedReference, "domain" | "path">): Repository;
-}
-
-export interface PullSettings {
-  readonly registries: Registries;
-  /** Layers that are fetched at the same time. */
-  readonly maxConcurrentDownloads: number;
-}
+/** As many as dockerd. */
+const DOWNLOADS_AT_ONCE = 3;
 
 /** Pulls a tag, a digest or all tags of a repository, one after the other. */
 export async function pullImage(
   stores: Stores,
-  settings: PullSettings,
+  registries: Pick<RegistryClient, "repository">,
   text: string,
   pool: ApplyPool,
-  options: PullOptions,
+  options: PullOptions & Pick<EngineOptions, "maxConcurrentDownloads">,
 ): Promise<PullResult> {
   const given = parseReference(text);
   const isWhole = options.allTags === true;
@@ -70,10 +63,19 @@ export async function pullImage(
     });
   }
   const reference = isWhole ? given : withDefaultTag(given);
-  const repository = settings.registries.repository(reference);
+  const repository = registries.repository(reference);
   const wanted = options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
-  const context: PullContext = { stores, repository, pool, atOnce: settings.maxConcurrentDownloads, options };
-  const references = isWhole ? await allTags(repository, reference, options) : [reference];
+  const { signal, onProgress } = options;
+  const request: RequestOptions = { signal, onRetry: (event) => onProgress?.({ type: "retry", ...event }) };
+  const context: PullContext = {
+    stores,
+    repository,
+    pool,
+    request,
+    options,
+    atOnce: options.maxConcurrentDownloads ?? DOWNLOADS_AT_ONCE,
+  };
+  const references = isWhole ? await allTags(repository, reference, request) : [reference];
   const images: PulledImage[] = [];
   for (const each of references) images.push(await pullReference(context, each, wanted));
   return { name: familiarString(reference), reference: canonicalString(reference), images };
@@ -82,26 +84,28 @@ export async function pullImage(
 async function allTags(
   repository: Repository,
   reference: NamedReference,
-  { signal }: PullOptions,
+  request: RequestOptions,
 ): Promise<NamedReference[]> {
-  const tags = await repository.listTags({ signal });
+  const tags = await repository.listTags(request);
   return tags.map((tag) => parseReference(`${canonicalName(reference)}:${tag}`));
 }
 
 /** A digest wins over a tag that stands beside it, as it does for Docker. */
 async function pullReference(context: PullContext, reference: NamedReference, wanted: Platform): Promise<PulledImage> {
-  const { repository, options } = context;
+  const { repository, request, options } = context;
   const { domain, path, tag, digest } = reference;
   const tagOrDigest = digest ?? tag ?? "";
   options.onProgress?.({ type: "pull-start", tagOrDigest, repository: path });
-  const chosen = await chooseManifest(repository, tagOrDigest, wanted, { signal: options.signal });
+  const chosen = await chooseManifest(repository, tagOrDigest, wanted, request);
   const byDigest = { domain, path, digest: chosen.digest };
   const named = digest === undefined ? reference : byDigest;
-  return pullManifest(context, chosen.manifest, (before, id) => {
+  const image = await pullManifest(context, chosen.manifest, (before, id) => {
     const isNew = findName(before, named) !== id;
     const repositories = withTag(withDigest(before, byDigest, id), digest === undefined ? reference : null, id);
     return { repositories, answer: { id, name: familiarString(named), digest: chosen.digest, isNew } };
   });
+  options.onProgress?.({ type: "pull-done", tagOrDigest, digest: chosen.digest });
+  return image;
 }
 
 /** The digest of an index stays with the image that it was first pulled as, whatever platform is pulled later. */

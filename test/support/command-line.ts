@@ -135,6 +135,7 @@ function fakeEngine(): Engine {
   return {
     root: "/root",
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
     images: async () => [
       {
         id: IMAGE_ID,
