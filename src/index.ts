@@ -46,6 +46,7 @@ export type { ImageLayer } from "./engine/image-layer.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export { type Image, type OpenImageOptions, openImage } from "./engine/open-image.ts";
 export type { Provenance, ProvenanceStep } from "./engine/provenance.ts";
+export type { PulledImage, PullOptions, PullResult } from "./engine/pull.ts";
 export type { PushedTag, PushOptions, PushResult } from "./engine/push.ts";
 export type { PushedLayer } from "./engine/push-layer.ts";
 export type { SavedImage, SaveOptions, SaveTarget } from "./engine/save.ts";

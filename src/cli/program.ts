@@ -14,6 +14,7 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
+import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { saveCommand } from "./commands/save.ts";
@@ -25,7 +26,7 @@ import type { Context } from "./context.ts";
 import { Interruption } from "./interruption.ts";
 import { isBrokenPipe } from "./output.ts";
 import { renderError, renderErrorJSON } from "./render/error.ts";
-import { addGlobalOptions, maxLayerSizeOption } from "./settings.ts";
+import { addGlobalOptions, maxConcurrentDownloadsOption, maxLayerSizeOption, registryOptions } from "./settings.ts";
 import { usageError } from "./usage.ts";
 
 /** The commands by the headings under which the help lists them. A command's file loads nothing of the engine. */
@@ -33,9 +34,10 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
   [
     "Images:",
     [
+      pullCommand,
+      pushCommand,
       loadCommand,
       saveCommand,
-      pushCommand,
       imagesCommand,
       inspectCommand,
       historyCommand,
@@ -59,7 +61,8 @@ export function buildProgram(context: Context): Command {
     .helpCommand("help [command]", "Print the help of a command")
     .addHelpText("after", "\nExamples:\n  $ layerfs load -i images.tar\n  $ layerfs explain nginx");
   prepare(program, context);
-  program.addOption(maxLayerSizeOption().helpGroup("Global options:"));
+  const options = [maxLayerSizeOption(), ...registryOptions(), maxConcurrentDownloadsOption()];
+  for (const option of options) program.addOption(option.helpGroup("Global options:"));
   for (const [heading, commands] of GROUPS) {
     for (const create of commands) {
       const command = create(context).helpGroup(heading);

@@ -1,9 +1,11 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { PullOptions, PullResult } from "./pull.ts";
 import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
 
@@ -17,8 +19,10 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
-  /** How registries are reached. */
-  readonly registry?: RegistrySettings | undefined;
+  /** How registries are reached (docs/registries.md). */
+  readonly registries?: RegistrySettings | undefined;
+  /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
+  readonly maxConcurrentDownloads?: number | undefined;
 }
 
 /** What a long call may be given. */
@@ -40,21 +44,40 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
+  /** A tag or digest is looked at; `repository` without its registry. */
+  | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
+  /** It is in the store; `digest` as in `PulledImage`. */
+  | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
   /**
    * A layer that must be unpacked; `total` are its stored bytes. In a push a layer is first compressed, of which `total`
-   * are about the uncompressed bytes, and then sent: both are told so.
+   * are about the uncompressed bytes, and then sent: both are told so. Here and below `blob` is its digest in a registry.
    */
   | {
       readonly type: "layer-start";
       readonly layer: Digest;
+      readonly blob?: Digest | undefined;
       readonly total: number;
       readonly activity?: "compressing" | "sending" | undefined;
     }
   /** Bytes of those that were read or sent since the last such event. */
   | { readonly type: "layer-progress"; readonly layer: Digest; readonly bytes: number }
-  | { readonly type: "layer-done"; readonly layer: Digest; readonly warnings: readonly Warning[] }
+  | {
+      readonly type: "layer-done";
+      readonly layer: Digest;
+      readonly blob?: Digest | undefined;
+      readonly warnings: readonly Warning[];
+    }
   /** The layer was there already: in the store, or in the registry that it is pushed to. */
-  | { readonly type: "layer-exists"; readonly layer: Digest };
+  | { readonly type: "layer-exists"; readonly layer: Digest; readonly blob?: Digest | undefined }
+  /** Stored bytes of a layer that came since the last such event; `disk`: an earlier attempt had fetched them. */
+  | {
+      readonly type: "download-progress";
+      readonly layer: Digest;
+      readonly bytes: number;
+      readonly origin: "disk" | "network";
+    }
+  /** A request to a registry failed and is repeated. */
+  | ({ readonly type: "retry" } & RetryEvent);
 
 export interface ExplainOptions extends ReadOptions {
   /** A path inside the image; it need not be there any more. */
@@ -247,6 +270,11 @@ export interface Engine extends AsyncDisposable {
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
   load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
+  /**
+   * Fetches an image from its registry, or all tags of a repository. Several calls at once, also in other processes, fetch
+   * a blob once; what a call that failed or was killed had fetched is not fetched again (docs/pull.md).
+   */
+  pull(reference: string, options?: PullOptions): Promise<PullResult>;
   /**
    * Writes images, named as in `docker save`, to an archive or another place; the same images give the same bytes. An
    * image that is missing fails it before a byte is out, a layer that is not what it was when it is read. Works also

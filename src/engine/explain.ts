@@ -49,7 +49,7 @@ async function explainStored(
       link: unlessBroken(() => stores.layers.driver.shortPath(cacheID), problems),
       createdBy: makers[index]?.createdBy ?? null,
       sharedWith: users.get(chainID) ?? [],
-      blobs: readRegistryBlobs(stores.images, diffID),
+      blobs: readRegistryBlobs(stores.images, diffID).map(({ digest, repository }) => ({ digest, repository })),
     };
   });
   return {

@@ -31,6 +31,7 @@ import {
 } from "./mounting.ts";
 import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { pullImage } from "./pull.ts";
 import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
@@ -51,20 +52,20 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
   const pool = applyPool();
   let lock: Lock | null = null;
+  let client: RegistryClient | null = null;
   const writing = once(async () => {
     lock ??= keepOutDockerd(root);
     const stores = await openStores(settings, "write");
     lock ??= keepOutFirstDockerd(root);
     return stores;
   });
-  const reading = once(() => openStores(settings, "read"));
-  let registries: RegistryClient | null = null;
-  const registry = async (): Promise<RegistryClient> => {
-    // Its HTTP client takes long to load, and few commands need it.
+  // Loaded for those alone that need it, as all commands wait for what is loaded.
+  const registries = once(async () => {
     const { registryClient } = await import("../source/registry/registry-client.ts");
-    registries ??= registryClient(options.registry);
-    return registries;
-  };
+    client = registryClient(options.registries);
+    return client;
+  });
+  const reading = once(() => openStores(settings, "read"));
   const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
@@ -73,7 +74,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const mayWrite = isWritable(root) && !isHeldByDockerd(root);
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
     }),
-    push: told(async (name, call = {}) => pushImages(await writing(), (await registry()).repository, name, call)),
+    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
+    pull: told(async (reference, call = {}) =>
+      pullImage(await writing(), await registries(), reference, pool, {
+        ...call,
+        maxConcurrentDownloads: options.maxConcurrentDownloads,
+      }),
+    ),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
       await using source = await openSourceImage(image, call);
@@ -149,7 +156,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
-      await registries?.[Symbol.asyncDispose]();
+      await client?.[Symbol.asyncDispose]();
       lock?.release();
     },
   };

@@ -3,11 +3,11 @@ import type { CallOptions } from "./engine.ts";
 import { layerMakers } from "./explain-history.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import { layerContent, layerEntries, layerPass } from "./layer-stream.ts";
-import { refuseUnsupported } from "./load.ts";
+import { refuseUnsupported } from "./store-image.ts";
 
 /** The layers of an image of a source, lowest first, each verified where it is read to its end. Fails with UNSUPPORTED. */
 export function sourceLayers(image: Image, options: CallOptions): ImageLayer[] {
-  refuseUnsupported(image);
+  refuseUnsupported(image.config);
   const makers = layerMakers(image.config.history);
   return image.layers.map((layer, index) => ({
     diffID: layer.diffID,

@@ -137,6 +137,7 @@ function fakeEngine(): Engine {
     save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
     push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
+    pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
     images: async () => [
       {
         id: IMAGE_ID,
