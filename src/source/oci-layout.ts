@@ -111,7 +111,7 @@ function chooseEntries(files: LayoutFiles, entries: readonly Descriptor[], image
 }
 
 function nameOf({ annotations }: Descriptor): string | undefined {
-  return annotations?.get(REF_NAME) ?? annotations?.get(FULL_NAME);
+  return annotations?.get(FULL_NAME) ?? annotations?.get(REF_NAME);
 }
 
 /**
