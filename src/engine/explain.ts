@@ -5,7 +5,7 @@ import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { formatPlatform } from "../core/platform.ts";
 import { readRegistryBlobs } from "../image/distribution.ts";
 import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
-import { isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
+import { type ImageTag, isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
 import { placeOf } from "../layer/whole.ts";
 import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
@@ -122,10 +122,17 @@ function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
   const users = new Map<Digest, string[]>();
   for (const id of listImageIDs(stores.images)) {
     if (id === except) continue;
-    const names = tagsOf(repositories, id).map(({ name }) => name);
+    const names = userNames(id, tagsOf(repositories, id));
     for (const chainID of chainIDs(readWholeConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
-      users.set(chainID, [...(users.get(chainID) ?? []), ...(names.length > 0 ? names : [id])]);
+      users.set(chainID, [...(users.get(chainID) ?? []), ...names]);
     }
   }
   return users;
+}
+
+/** Its tags; names by digest, or the id, where it has none. */
+function userNames(id: Digest, tags: readonly ImageTag[]): readonly string[] {
+  const ofTags = tags.filter((tag) => !isDigestName(tag));
+  const shown = ofTags.length > 0 ? ofTags : tags;
+  return shown.length > 0 ? shown.map(({ name }) => name) : [id];
 }
