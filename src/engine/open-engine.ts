@@ -1,25 +1,24 @@
 import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
-import { chooseDriver } from "../driver/choose.ts";
-import { imageChains, prepareImageDb } from "../image/image-db.ts";
-import { imageLayout } from "../image/layout.ts";
 import { applyPool } from "../layer/apply/pool.ts";
 import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
-import { layerStore, prepareLayerStore } from "../layer/store.ts";
-import { mountHolders } from "../mount/holders.ts";
+import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { makeDirectories } from "../sys/make-directories.ts";
+import { copyOut, copyTar } from "./copy-out.ts";
+import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
-import type { Engine, EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
+import { exportImage, exportToFile } from "./export-image.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
+import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import {
@@ -30,18 +29,18 @@ import {
   unmountTarget,
   unmountUnrecorded,
 } from "./mounting.ts";
+import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { pullImage } from "./pull.ts";
+import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { openImage, refuseSource } from "./source.ts";
-import type { Stores } from "./stores.ts";
+import { saveImages } from "./save.ts";
+import { openSourceImage, refuseSource } from "./source.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage, unpackUnleased } from "./unpack.ts";
-
-/** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
-const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -53,24 +52,47 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
   const pool = applyPool();
   let lock: Lock | null = null;
+  let client: RegistryClient | null = null;
   const writing = once(async () => {
     lock ??= keepOutDockerd(root);
     const stores = await openStores(settings, "write");
     lock ??= keepOutFirstDockerd(root);
     return stores;
   });
+  // Loaded for those alone that need it, as all commands wait for what is loaded.
+  const registries = once(async () => {
+    const { registryClient } = await import("../source/registry/registry-client.ts");
+    client = registryClient(options.registries);
+    return client;
+  });
   const reading = once(() => openStores(settings, "read"));
+  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    save: told(async (names, target, call = {}) => {
+      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
+      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+    }),
+    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
+    pull: told(async (reference, call = {}) =>
+      pullImage(await writing(), await registries(), reference, pool, {
+        ...call,
+        maxConcurrentDownloads: options.maxConcurrentDownloads,
+      }),
+    ),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openImage(image, call);
-      return source === null ? inspectImage(await reading(), image) : await inspectSource(source, call);
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await inspectSource(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openImage(image, call);
-      return source === null ? imageHistory(await reading(), image) : await sourceHistory(source, call);
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await sourceHistory(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return imageHistory(stores, name);
     }),
     tag: told(async (source, target) => {
       refuseSource(source, "tagged");
@@ -78,8 +100,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openImage(image, call);
-      if (source === null) return explain(await reading(), image, path);
+      await using source = await openSourceImage(image, call);
+      if (source === null) {
+        const { stores, name } = await findStores(image, reading);
+        return await explain(stores, name, path);
+      }
       return await explainSource(image, source.image, path, call);
     }),
     explainDirectory: told(async (directory) =>
@@ -101,19 +126,25 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openImage(image, call);
+      await using source = await openSourceImage(image, call);
       if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
-      if (isReadOnly(root)) return unpackUnleased(await reading(), image, directory, pool, call);
-      return unpackImage(await writing(), image, directory, pool, call);
+      if (!isReadOnly(root) && parseDockerRoot(image) === null)
+        return unpackImage(await writing(), image, directory, pool, call);
+      const { stores, name } = await findStores(image, reading);
+      return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openImage(image, call);
-      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      await using source = await openSourceImage(image, call);
+      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
+    export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
+    exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
+    copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
+    copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openImage(image, call);
-      if (source === null) return readTreeFile(await reading(), image, path);
+      const source = await openSourceImage(image, call);
+      if (source === null) return readTreeFile(await findStores(image, reading), path);
       return readSourceFile(source, path, call);
     }),
     info: told(async () => {
@@ -125,6 +156,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
+      await client?.[Symbol.asyncDispose]();
       lock?.release();
     },
   };
@@ -141,44 +173,13 @@ function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (
   };
 }
 
-interface Settings extends Omit<EngineOptions, "storageOptions"> {
-  readonly root: string;
-  readonly storageOptions: ReadonlyMap<string, string>;
-}
-
-/** `try`: to read, and to tell what the driver can do here, as `info` does. */
-async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
-  const { root, storageOptions } = settings;
-  const readOnly = purpose !== "write";
-  if (!readOnly) makeDirectories(root, 0o710);
-  const { driver, reason, rejected } = await chooseDriver({
-    root,
-    name: settings.driver,
-    options: storageOptions,
-    readOnly,
-    mayTry: purpose === "try",
-  });
-  const images = imageLayout(root, driver.name);
-  const holders = mountHolders(root);
-  const layers = layerStore({
-    root,
-    driver,
-    imageChains: () => imageChains(images),
-    mountedIDs: () => holders.list().flatMap((holder) => holder.layers),
-  });
-  if (!readOnly) {
-    prepareLayerStore(layers);
-    prepareImageDb(images);
+/** The same for what is read piece by piece. */
+async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw fromAnyError(error);
   }
-  return {
-    root,
-    layers,
-    images,
-    holders,
-    choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
-    maxLayerSize: settings.maxLayerSize ?? null,
-    ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
-  };
 }
 
 /** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */

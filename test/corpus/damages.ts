@@ -231,7 +231,7 @@ export const DAMAGES: readonly Damage[] = [
     widely: true,
     act: ({ files }) => rmSync(files(1, "b")),
     listed: "by name",
-    says: { readFile: /b.*ENOENT/, unpack: /b.*ENOENT/ },
+    says: { readFile: /file b of the layer is missing/, unpack: /file b of the layer is missing/ },
     repaired: false,
   },
   {

@@ -134,7 +134,10 @@ function fakeEngine(): Engine {
   };
   return {
     root: "/root",
+    save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
+    pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
     images: async () => [
       {
         id: IMAGE_ID,
@@ -176,6 +179,10 @@ function fakeEngine(): Engine {
     ],
     unpack: async () => ({ warnings: [] }),
     list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    export: () => bytes(),
+    exportToFile: async () => {},
+    copyTar: () => bytes(),
+    copyOut: async (_image, _path, destination) => ({ target: destination, warnings: [] }),
     readFile: async () => bytes(),
     info: async () => ({
       root: "/root",
