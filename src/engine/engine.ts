@@ -5,6 +5,7 @@ import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { PullOptions, PullResult } from "./pull.ts";
 import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
@@ -293,6 +294,13 @@ export interface Engine extends AsyncDisposable {
    * layer and path, where a stored layer is not what it was.
    */
   push(name: string, options?: PushOptions): Promise<PushResult>;
+  /**
+   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, or none
+   * are given and none are kept.
+   */
+  login(request: LoginRequest, options?: CallOptions): Promise<LoginResult>;
+  /** Forgets what is kept for a registry; for one without anything it succeeds. Default: Docker Hub. */
+  logout(server?: string): Promise<LogoutResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   /**

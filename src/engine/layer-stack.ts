@@ -1,9 +1,8 @@
 import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { type MergedTree, type MergeOptions, mergeLayers } from "../view/merged-tree.ts";
-import type { ReadOptions } from "./engine.ts";
 import type { ImageLayer } from "./image-layer.ts";
-import { openSourceImage } from "./source.ts";
+import { openSourceImage, type SourceCall } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
 import { openStoredImage, type StoredImage, whileThere } from "./stored-image.ts";
 import { storedLayers } from "./stored-layers.ts";
@@ -20,7 +19,7 @@ export interface LayerStack {
 /** How the image that a text names is found: `reading` opens the store, if the text names no source. */
 export interface StackFinder {
   readonly text: string;
-  readonly call: ReadOptions;
+  readonly call: SourceCall;
   readonly reading: () => Promise<Stores>;
 }
 

@@ -21,6 +21,7 @@ import { inspectImage, inspectSource } from "./inspect-image.ts";
 import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
+import { login, logout } from "./login.ts";
 import {
   listMounts,
   mountDirectories,
@@ -66,10 +67,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
-  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
+  const finder = (text: string, call: ReadOptions): StackFinder => ({
+    text,
+    call: { ...call, registries: options.registries },
+    reading,
+  });
   return {
     root,
-    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    load: told(async (input, call = {}) =>
+      loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
+    ),
     save: told(async (names, target, call = {}) => {
       const mayWrite = isWritable(root) && !isHeldByDockerd(root);
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
@@ -81,15 +88,17 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
         maxConcurrentDownloads: options.maxConcurrentDownloads,
       }),
     ),
+    login: told(async (request, call = {}) => login(await registries(), request, call)),
+    logout: told(async (server) => logout(await registries(), server)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await inspectSource(source, call);
       const { stores, name } = await findStores(image, reading);
       return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await sourceHistory(source, call);
       const { stores, name } = await findStores(image, reading);
       return imageHistory(stores, name);
@@ -100,7 +109,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) {
         const { stores, name } = await findStores(image, reading);
         return await explain(stores, name, path);
@@ -126,7 +135,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
       if (!isReadOnly(root) && parseDockerRoot(image) === null)
         return unpackImage(await writing(), image, directory, pool, call);
@@ -134,7 +143,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
@@ -143,7 +152,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openSourceImage(image, call);
+      const source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) return readTreeFile(await findStores(image, reading), path);
       return readSourceFile(source, path, call);
     }),

@@ -138,6 +138,12 @@ function fakeEngine(): Engine {
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
     push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
+    login: async ({ server = "docker.io", credentials }) => ({
+      registry: server,
+      username: "me",
+      place: credentials === undefined ? null : { file: "/home/me/.docker/config.json" },
+    }),
+    logout: async (server = "docker.io") => ({ registry: server, removed: true }),
     images: async () => [
       {
         id: IMAGE_ID,
