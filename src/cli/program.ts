@@ -7,6 +7,7 @@ import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { exportCommand } from "./commands/export.ts";
+import { findCommand } from "./commands/find.ts";
 import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
@@ -16,11 +17,15 @@ import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { saveCommand } from "./commands/save.ts";
+import { statCommand } from "./commands/stat.ts";
 import { tagCommand } from "./commands/tag.ts";
+import { treeCommand } from "./commands/tree.ts";
 import { umountCommand } from "./commands/umount.ts";
 import { unpackCommand } from "./commands/unpack.ts";
 import { versionCommand } from "./commands/version.ts";
+import { wasteCommand } from "./commands/waste.ts";
 import type { Context } from "./context.ts";
+import { withLongFindWords } from "./find-words.ts";
 import { Interruption } from "./interruption.ts";
 import { isBrokenPipe } from "./output.ts";
 import { renderError, renderErrorJSON } from "./render/error.ts";
@@ -33,7 +38,22 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
     "Images:",
     [loadCommand, saveCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
   ],
-  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand, cpCommand, exportCommand]],
+  [
+    "An image's files:",
+    [
+      mountCommand,
+      umountCommand,
+      unpackCommand,
+      lsCommand,
+      treeCommand,
+      statCommand,
+      findCommand,
+      catCommand,
+      cpCommand,
+      exportCommand,
+      wasteCommand,
+    ],
+  ],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];
@@ -64,7 +84,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
   // A write that fails is reported by its callback; without a listener it would end the process as well.
   for (const stream of [context.stdout, context.stderr]) stream.on("error", () => {});
   try {
-    await buildProgram(context).parseAsync(argv, { from: "user" });
+    await buildProgram(context).parseAsync(withLongFindWords(argv), { from: "user" });
     return 0;
   } catch (error) {
     return report(error, argv, context);

@@ -19,10 +19,12 @@ import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
 import { exportImage, exportToFile } from "./export-image.ts";
+import { findInImage } from "./find-nodes.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
 import type { StackFinder } from "./layer-stack.ts";
+import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
@@ -33,9 +35,11 @@ import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { saveImages } from "./save.ts";
 import { openImage, refuseSource } from "./source.ts";
+import { statNode } from "./stat-node.ts";
 import type { Stores } from "./stores.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage } from "./unpack.ts";
+import { findWaste } from "./waste.ts";
 
 /** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
 const IGNORE_OWNERS = "vfs.ignore_chown_errors";
@@ -108,6 +112,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
+    listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
+    stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
+    find: told(async (image, path, call = {}) => findInImage(finder(image, call), path, call)),
+    waste: told(async (image, call = {}) => findWaste(finder(image, call), call)),
     export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
     exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
