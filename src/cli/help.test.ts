@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { runCommand } from "../../test/support/command-line.ts";
 
 const verbs =
-  "load save images inspect history explain tag rmi mount umount unpack ls tree stat find cat cp export waste info version apply changes diff-tar".split(
+  "load save images inspect history explain tag rmi mount umount unpack ls tree stat find cat cp export compare waste info version apply changes diff-tar".split(
     " ",
   );
 

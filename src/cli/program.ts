@@ -3,6 +3,7 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -51,6 +52,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       catCommand,
       cpCommand,
       exportCommand,
+      compareCommand,
       wasteCommand,
     ],
   ],

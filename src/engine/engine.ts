@@ -1,6 +1,7 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { ImageComparison } from "./compare-images.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { FindOptions } from "./find-nodes.ts";
@@ -294,6 +295,8 @@ export interface Engine extends AsyncDisposable {
   stat(image: string, path: string, options?: StatOptions): Promise<NodeDetails>;
   /** The nodes at and below a path for which all that is asked holds, a directory before its content. */
   find(image: string, path: string, options?: FindOptions): Promise<TreeNode[]>;
+  /** What turns one image into the other: files by their contents, packages, config and history. */
+  compare(before: string, after: string, options?: ReadOptions): Promise<ImageComparison>;
   /** What an image carries that nobody sees, or sees twice. */
   waste(image: string, options?: WasteOptions): Promise<Waste>;
   /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */

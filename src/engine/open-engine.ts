@@ -12,6 +12,7 @@ import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
+import { compareImages } from "./compare-images.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
@@ -115,6 +116,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
     stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
     find: told(async (image, path, call = {}) => findInImage(finder(image, call), path, call)),
+    compare: told(async (before, after, call = {}) => compareImages(finder(before, call), finder(after, call), call)),
     waste: told(async (image, call = {}) => findWaste(finder(image, call), call)),
     export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
     exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),

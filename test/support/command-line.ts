@@ -3,6 +3,7 @@ import type { Context, OutputStream } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Digest } from "../../src/core/digest.ts";
 import { digestOf } from "../../src/core/digest.ts";
+import type { ImageComparison } from "../../src/engine/compare-images.ts";
 import type { Engine, EngineOptions, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
 import type { DirectoryExplanation, Explanation } from "../../src/engine/explanation.ts";
 import type { ChangedNode } from "../../src/engine/list-changes.ts";
@@ -160,6 +161,36 @@ export const NODE_DETAILS: NodeDetails = {
   ],
 };
 
+const MOTD = { kind: "file", mode: 0o644, uid: 0, gid: 0, size: 30, linkTarget: null, device: null, layer: 0 } as const;
+
+export const COMPARISON: ImageComparison = {
+  before: { image: "nginx:1", id: IMAGE_ID, layers: [{ diffID: digestOf("diff lowest"), createdBy: null }], size: 90 },
+  after: {
+    image: "nginx:2",
+    id: OTHER_ID,
+    layers: ["lowest", "topmost"].map((name) => ({ diffID: digestOf(`diff ${name}`), createdBy: `COPY ${name} /` })),
+    size: 100,
+  },
+  sharedLayers: 1,
+  files: [
+    { kind: "removed", path: Buffer.from("/a\xff", "latin1"), fields: [], before: MOTD, after: null },
+    {
+      kind: "changed",
+      path: Buffer.from("/motd"),
+      fields: ["content", "mode"],
+      before: MOTD,
+      after: { ...MOTD, mode: 0o600, size: 40, layer: 1 },
+    },
+    { kind: "added", path: Buffer.from("/new"), fields: [], before: null, after: { ...MOTD, layer: 1 } },
+  ],
+  packages: [
+    { manager: "dpkg", name: "libc6", architecture: "amd64", path: null, before: "2.36-9", after: "2.36-10" },
+    { manager: "npm", name: "semver", architecture: null, path: Buffer.from("/a"), before: null, after: "7.6.0" },
+  ],
+  config: [{ field: "Env.PATH", before: "/bin", after: "/usr/bin" }],
+  history: { same: 1, before: [], after: [{ createdBy: "COPY topmost /", emptyLayer: false }] },
+};
+
 export const WASTE: Waste = {
   efficiency: 0.75,
   sizeBytes: 4000,
@@ -239,6 +270,7 @@ function fakeEngine(): Engine {
     listChanges: async () => [...CHANGED_NODES],
     stat: async () => NODE_DETAILS,
     find: async () => [treeNode({ name: "init", size: 12 })],
+    compare: async () => COMPARISON,
     waste: async () => WASTE,
     export: () => bytes(),
     exportToFile: async () => {},
