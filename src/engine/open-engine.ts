@@ -7,6 +7,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { compareImages } from "./compare-images.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
@@ -15,10 +16,12 @@ import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
 import { exportImage, exportToFile } from "./export-image.ts";
+import { findInImage } from "./find-nodes.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
 import type { StackFinder } from "./layer-stack.ts";
+import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { login, logout } from "./login.ts";
@@ -40,8 +43,10 @@ import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { saveImages } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
+import { statNode } from "./stat-node.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage, unpackUnleased } from "./unpack.ts";
+import { findWaste } from "./waste.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -147,6 +152,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
+    listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
+    stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
+    find: told(async (image, path, call = {}) => findInImage(finder(image, call), path, call)),
+    compare: told(async (before, after, call = {}) => compareImages(finder(before, call), finder(after, call), call)),
+    waste: told(async (image, call = {}) => findWaste(finder(image, call), call)),
     export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
     exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
