@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { type Digest, digestAlgorithm, digestOf, parseDigest } from "../../core/digest.ts";
-import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../../core/errors.ts";
 import { MAX_JSON_BYTES, parseJson } from "../../core/json.ts";
 import { isIndex, isManifest, isSchema1, MEDIA_TYPE } from "../../core/media-types.ts";
-import { htmlNote } from "./refusal.ts";
+import { HTML_HINT, htmlNote } from "./refusal.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { FetchedManifest, RequestOptions } from "./repository.ts";
 import { fetching, pullScopes, type RepositoryHosts } from "./repository-hosts.ts";
@@ -130,6 +130,6 @@ function tooLarge(title: string, found: number): LayerfsError {
 function html(answer: Answer, title: string): LayerfsError {
   const note = htmlNote(answer.header("content-type") ?? "", answer);
   return new LayerfsError("REGISTRY", `${title}: expected a manifest${note}`, {
-    hint: `is there a registry at ${printable(answer.url.host)}? A proxy or a login page may have answered`,
+    hint: HTML_HINT,
   });
 }
