@@ -83,10 +83,14 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
     ),
     save: told(async (names, target, call = {}) => {
-      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
+      for (const name of names) refuseSource(name, "saved");
+      const mayWrite = !isReadOnly(root);
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
     }),
-    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
+    push: told(async (name, call = {}) => {
+      refuseSource(name, "pushed");
+      return pushImages(await writing(), (await registries()).repository, name, call);
+    }),
     pull: told(async (reference, call = {}) =>
       pullImage(await writing(), await registries(), reference, pool, {
         ...call,
