@@ -1,9 +1,9 @@
 import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
+import type { Image } from "../core/image.ts";
 import { type MergedTree, type MergeOptions, mergeLayers } from "../view/merged-tree.ts";
-import type { ReadOptions } from "./engine.ts";
 import type { ImageLayer } from "./image-layer.ts";
-import { openSourceImage } from "./source.ts";
+import { openSourceImage, type SourceCall } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
 import { openStoredImage, type StoredImage, whileThere } from "./stored-image.ts";
 import { storedLayers } from "./stored-layers.ts";
@@ -13,6 +13,8 @@ import type { Stores } from "./stores.ts";
 export interface LayerStack {
   readonly id: Digest;
   readonly config: ImageConfig;
+  /** What the stored names of files are: numbers of entries, or paths. */
+  readonly naming: "number" | "path";
   /** Lowest first. */
   readonly layers: readonly ImageLayer[];
 }
@@ -20,7 +22,7 @@ export interface LayerStack {
 /** How the image that a text names is found: `reading` opens the store, if the text names no source. */
 export interface StackFinder {
   readonly text: string;
-  readonly call: ReadOptions;
+  readonly call: SourceCall;
   readonly reading: () => Promise<Stores>;
 }
 
@@ -31,7 +33,7 @@ export interface StackFinder {
 export async function readStack<T>(finder: StackFinder, read: (stack: LayerStack) => Promise<T>): Promise<T> {
   const { text, call } = finder;
   await using source = await openSourceImage(text, call);
-  if (source !== null) return await read({ ...source.image, layers: sourceLayers(source.image, call) });
+  if (source !== null) return await read(sourceStack(source.image, call));
   const stores = await finder.reading();
   return await whileThere(stores, text, (stored) => read(storedStack(stores, stored)));
 }
@@ -44,7 +46,7 @@ export async function* streamStack<T>(
   const { text, call } = finder;
   await using source = await openSourceImage(text, call);
   if (source !== null) {
-    yield* read({ ...source.image, layers: sourceLayers(source.image, call) });
+    yield* read(sourceStack(source.image, call));
     return;
   }
   const stores = await finder.reading();
@@ -59,6 +61,10 @@ export function mergeStack({ layers }: LayerStack, options: MergeOptions): Promi
   );
 }
 
+function sourceStack(image: Image, call: SourceCall): LayerStack {
+  return { id: image.id, config: image.config, naming: "number", layers: sourceLayers(image, call) };
+}
+
 function storedStack(stores: Stores, image: StoredImage): LayerStack {
-  return { id: image.id, config: image.config, layers: storedLayers(stores, image) };
+  return { id: image.id, config: image.config, naming: "path", layers: storedLayers(stores, image) };
 }
