@@ -55,7 +55,10 @@ export function maxLayerSizeOption(): Option {
 
 /** The operand of commands that read an image wherever it lies. */
 export const IMAGE_OPERAND =
-  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker-root:PATH[:IMAGE]";
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH";
+
+/** The same for commands that only look into it. */
+export const READ_OPERAND: string = `${IMAGE_OPERAND}, docker-root:DIR[:IMAGE]`;
 
 export interface SourceChoice {
   readonly platform?: string;

@@ -24,6 +24,8 @@ export interface Layer {
   readonly descriptor?: Descriptor | undefined;
   /** The stored bytes, which may be compressed. */
   open(): AsyncIterable<Uint8Array>;
+  /** The stored bytes from an offset on, at most `length` of them, where the place can be read so: a registry by range. */
+  openAt?(offset: number, length?: number): AsyncIterable<Uint8Array>;
   /** The layer's uncompressed tar, not yet verified against `diffID`. */
   openTar(): AsyncIterable<Uint8Array>;
 }

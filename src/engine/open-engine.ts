@@ -15,6 +15,7 @@ import { explainSource } from "./explain-source.ts";
 import { imageHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage } from "./inspect-image.ts";
+import { openCache } from "./layer-index/default-cache.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
 import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
@@ -36,6 +37,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     maxLayerSize: options.maxLayerSize ?? null,
     ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
   };
+  const cache = openCache(options.cacheDirectory);
   const pool = applyPool();
   let lock: Lock | null = null;
   const writing = once(async () => {
@@ -81,13 +83,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     list: told(async (image, path, call = {}) => {
       await using source = await openSourceImage(image, call);
-      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
-      return await listSource(source, path, call);
+      if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
+      return await listSource(source, path, { ...call, cache });
     }),
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, call);
-      if (source === null) return readTreeFile(await findStores(image, reading), path);
-      return readSourceFile(source, path, call);
+      if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
+      return readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
       const readOnly = !isWritable(root) || isHeldByDockerd(root);

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { renderNodes } from "../render/nodes.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
+import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 interface LsOptions extends SourceChoice {
@@ -22,7 +22,7 @@ export function lsCommand(context: Context): Command {
       "layerfs ls --format '{{.Size}} {{.Path}}' nginx /bin",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .argument("[path]", "path inside the image", "/")
     .option("-l, --long", "mode, owner, size, time and number of the layer as well (the lowest is 1, as in explain)")
     .addOption(platformOption())
