@@ -19,6 +19,10 @@ const systemPackages: readonly SystemPackage[] = [
   { name: "umoci", program: "umoci", reason: "unpacks the same images as we do, to compare the trees" },
   { name: "libxml2-utils", program: "xmllint", reason: "reads the pictures that explain draws" },
   { name: "docker.io", program: "dockerd", reason: "starts on a data root that we wrote, and writes one for us" },
+  { name: "docker-registry", program: "docker-registry", reason: "a registry to pull from and push to" },
+  { name: "apache2-utils", program: "htpasswd", reason: "that registry with names and passwords" },
+  { name: "openssl", program: "openssl", reason: "that registry with TLS" },
+  { name: "skopeo", program: "skopeo", reason: "pulls from and pushes to the same registry as we do" },
 ];
 
 /**

@@ -1,8 +1,7 @@
-import { createHash, type Hash } from "node:crypto";
 import { decompress } from "../compression/decompress.ts";
-import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Layer } from "../core/image.ts";
+import { verified } from "../core/verified.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { classifyEntry, cleanPath, pathKey } from "../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../view/content-range.ts";
@@ -140,9 +139,10 @@ export async function* verifiedTar(
     onProgress?.({ type: "layer-progress", layer: diffID, bytes: count }),
   );
   // Of a layer that is not packed one digest is enough.
-  const stored = blobDigest === undefined || blobDigest === diffID ? bytes : verified(bytes, blobDigest, "layer blob");
+  const stored =
+    blobDigest === undefined || blobDigest === diffID ? bytes : verified(bytes, { digest: blobDigest }, "layer blob");
   const tar = points === null ? decompress(stored) : inflateAll(stored, points);
-  yield* verified(tar, diffID, "layer");
+  yield* verified(tar, { digest: diffID }, "layer");
   onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
 }
 
@@ -151,18 +151,4 @@ async function* counted(source: AsyncIterable<Uint8Array>, count: (bytes: number
     count(chunk.length);
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   }
-}
-
-async function* verified(source: AsyncIterable<Buffer>, digest: Digest, what: string): AsyncGenerator<Buffer> {
-  const algorithm = digestAlgorithm(digest);
-  const hash: Hash = createHash(algorithm);
-  for await (const chunk of source) {
-    hash.update(chunk);
-    yield chunk;
-  }
-  const found = `${algorithm}:${hash.digest("hex")}`;
-  if (found === digest) return;
-  throw new LayerfsError("DIGEST_MISMATCH", `${what} ${digest}: its bytes have the digest ${found}`, {
-    hint: "the image is damaged; make or fetch it again",
-  });
 }

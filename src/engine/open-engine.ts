@@ -3,31 +3,45 @@ import { LayerfsError } from "../core/errors.ts";
 import { applyPool } from "../layer/apply/pool.ts";
 import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
+import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { findStores } from "./docker-root.ts";
+import { copyOut, copyTar } from "./copy-out.ts";
+import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
-import type { Engine, EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
-import { imageHistory } from "./history.ts";
+import { exportImage, exportToFile } from "./export-image.ts";
+import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
-import { inspectImage } from "./inspect-image.ts";
+import { inspectImage, inspectSource } from "./inspect-image.ts";
 import { openCache } from "./layer-index/default-cache.ts";
+import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
-import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
+import {
+  listMounts,
+  mountDirectories,
+  mountImage,
+  mountUnrecorded,
+  unmountTarget,
+  unmountUnrecorded,
+} from "./mounting.ts";
 import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { pullImage } from "./pull.ts";
+import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { openSourceImage, refuseToMountSource } from "./source.ts";
+import { saveImages } from "./save.ts";
+import { openSourceImage, refuseSource } from "./source.ts";
 import { tagImage } from "./tag-image.ts";
-import { unpackImage } from "./unpack.ts";
+import { unpackImage, unpackUnleased } from "./unpack.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -40,20 +54,52 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const cache = openCache(options.cacheDirectory);
   const pool = applyPool();
   let lock: Lock | null = null;
+  let client: RegistryClient | null = null;
   const writing = once(async () => {
     lock ??= keepOutDockerd(root);
     const stores = await openStores(settings, "write");
     lock ??= keepOutFirstDockerd(root);
     return stores;
   });
+  // Loaded for those alone that need it, as all commands wait for what is loaded.
+  const registries = once(async () => {
+    const { registryClient } = await import("../source/registry/registry-client.ts");
+    client = registryClient(options.registries);
+    return client;
+  });
   const reading = once(() => openStores(settings, "read"));
+  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    save: told(async (names, target, call = {}) => {
+      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
+      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+    }),
+    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
+    pull: told(async (reference, call = {}) =>
+      pullImage(await writing(), await registries(), reference, pool, {
+        ...call,
+        maxConcurrentDownloads: options.maxConcurrentDownloads,
+      }),
+    ),
     images: told(async (filters) => listImages(await reading(), filters)),
-    inspect: told(async (image) => inspectImage(await reading(), image)),
-    history: told(async (image) => imageHistory(await reading(), image)),
-    tag: told(async (source, target) => tagImage(await writing(), source, target)),
+    inspect: told(async (image, call = {}) => {
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await inspectSource(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return inspectImage(stores, name);
+    }),
+    history: told(async (image, call = {}) => {
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await sourceHistory(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return imageHistory(stores, name);
+    }),
+    tag: told(async (source, target) => {
+      refuseSource(source, "tagged");
+      return tagImage(await writing(), source, target);
+    }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
       await using source = await openSourceImage(image, call);
@@ -66,33 +112,45 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     explainDirectory: told(async (directory) =>
       parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
     ),
-    removeImage: told(async (image, { force = false, prune = true } = {}) =>
-      removeImage(await writing(), image, { force, prune }),
-    ),
+    removeImage: told(async (image, { force = false, prune = true } = {}) => {
+      refuseSource(image, "removed");
+      return removeImage(await writing(), image, { force, prune });
+    }),
     mount: told(async (request) => {
-      refuseToMountSource(request.image);
+      refuseSource(request.image, "mounted");
+      if (!request.readWrite && isReadOnly(root)) return mountUnrecorded(await reading(), request);
       return mountImage(await writing(), request);
     }),
     mountDirectories: told(mountDirectories),
-    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    unmount: told(async (request) => {
+      const unmounted = isReadOnly(root) ? await unmountUnrecorded(await reading(), request) : null;
+      return unmounted ?? unmountTarget(await writing(), request);
+    }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
       await using source = await openSourceImage(image, call);
-      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
-      return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (!isReadOnly(root) && parseDockerRoot(image) === null)
+        return unpackImage(await writing(), image, directory, pool, call);
+      const { stores, name } = await findStores(image, reading);
+      return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
       await using source = await openSourceImage(image, call);
       if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
       return await listSource(source, path, { ...call, cache });
     }),
+    export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
+    exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
+    copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
+    copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, call);
       if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
       return readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
-      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      const readOnly = isReadOnly(root);
       return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
     }),
     apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
@@ -100,6 +158,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
+      await client?.[Symbol.asyncDispose]();
       lock?.release();
     },
   };
@@ -116,7 +175,20 @@ function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (
   };
 }
 
-/** Only there can a driver be tried out, as `info` does. */
+/** The same for what is read piece by piece. */
+async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw fromAnyError(error);
+  }
+}
+
+/** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */
+function isReadOnly(root: string): boolean {
+  return !isWritable(root) || isHeldByDockerd(root);
+}
+
 function isWritable(root: string): boolean {
   try {
     accessSync(root, constants.W_OK);

@@ -4,10 +4,11 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import type { View } from "../view/view.ts";
 import type { CallOptions, ListOptions, ReadOptions, TreeNode } from "./engine.ts";
 import { imageView, type LookOptions } from "./image-view.ts";
-import { blobOf, refuseUnsupported } from "./load.ts";
+import { blobOf } from "./load.ts";
 import { listView } from "./read-tree.ts";
 import type { OpenedImage } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
+import { refuseUnsupported } from "./store-image.ts";
 import { prepareTarget, type UnpackSettings, unpackLayers } from "./unpack.ts";
 
 /** As `unpackImage`, without a store. */
@@ -18,7 +19,7 @@ export function unpackSource(
   pool: ApplyPool,
   options: CallOptions,
 ): Promise<{ readonly warnings: readonly Warning[] }> {
-  refuseUnsupported(image);
+  refuseUnsupported(image.config);
   const layers = image.layers.map((layer) => {
     const bytes = blobOf(layer);
     return { diffID: layer.diffID, bytes, size: layer.extent?.length ?? 0 };

@@ -54,10 +54,10 @@ export async function openSourceImage(text: string, call: ReadOptions): Promise<
   });
 }
 
-/** A mount stands on layers that stay; those of a source may vanish with its file. */
-export function refuseToMountSource(text: string): void {
+/** For what is done to images of the store only; `what` is that, such as "mounted". Fails with UNSUPPORTED. */
+export function refuseSource(text: string, what: string): void {
   if (parseSourceName(text) === null && parseDockerRoot(text) === null) return;
-  throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be mounted`, {
+  throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be ${what}`, {
     hint: `load it first: layerfs load ${printable(text)}`,
   });
 }

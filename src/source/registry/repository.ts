@@ -1,10 +1,13 @@
 import type { Descriptor } from "../../core/descriptor.ts";
 import type { Digest } from "../../core/digest.ts";
 import type { NamedReference } from "../../core/reference.ts";
+import type { RetryEvent } from "./retry.ts";
 
 /** What every request may be given. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Told of each request that failed and will be repeated, and of a registry that asks to wait. */
+  readonly onRetry?: ((event: RetryEvent) => void) | undefined;
 }
 
 /** A manifest or an index as a registry gave it; its bytes have been verified against `digest`. */
@@ -30,7 +33,7 @@ export interface Repository {
 
   /**
    * The manifest or index of a tag or a digest, of at most 4 MiB. Fails with DIGEST_MISMATCH where the bytes are not
-   * those of the digest that was asked for, UNSUPPORTED for Docker's schema 1.
+   * those of the digest that was asked for, UNSUPPORTED for Docker's schema 1, LIMIT_EXCEEDED for more bytes.
    */
   fetchManifest(tagOrDigest: string, options: RequestOptions): Promise<FetchedManifest>;
 
@@ -38,14 +41,21 @@ export interface Repository {
    * A blob's stored bytes from `offset` to its end. A connection that breaks off is taken up where it stopped. The
    * bytes are not verified, but as many as the descriptor says, else DIGEST_MISMATCH.
    */
-  openBlob(blob: Descriptor, options: RequestOptions & { readonly offset?: number }): AsyncIterable<Uint8Array>;
+  openBlob(
+    blob: Pick<Descriptor, "digest" | "size">,
+    options: RequestOptions & { readonly offset?: number | undefined },
+  ): AsyncIterable<Uint8Array>;
 
   hasManifest(digest: Digest, options: RequestOptions): Promise<boolean>;
   hasBlob(digest: Digest, options: RequestOptions): Promise<boolean>;
+  /** null where it is not there, and where the registry does not tell its size. */
+  statBlob(digest: Digest, options: RequestOptions): Promise<Pick<Descriptor, "digest" | "size"> | null>;
+  /** As the registry sorts them. */
+  listTags(options: RequestOptions): Promise<string[]>;
 
   /** Makes a blob of another repository of the registry this one's too; false where the registry would not. */
   mountBlob(digest: Digest, from: string, options: RequestOptions): Promise<boolean>;
-  /** Sends a blob. Sending one that is there succeeds. */
+  /** Sends a blob. Sending one that is there succeeds. DIGEST_MISMATCH: the bytes are not those of the digest. */
   uploadBlob(blob: Pick<Descriptor, "digest" | "size">, bytes: Reopenable, options: RequestOptions): Promise<void>;
   /** Puts a manifest or index under its digest and, if one is given, a tag. */
   putManifest(manifest: FetchedManifest, tag: string | null, options: RequestOptions): Promise<void>;

@@ -1,0 +1,51 @@
+import { isLayerfsError } from "../../core/errors.ts";
+import type { RegistryHost } from "./registry-host.ts";
+import type { RequestOptions } from "./repository.ts";
+import { type RetryOptions, type RetryPolicy, retrying } from "./retry.ts";
+
+/** The hosts that have a repository, and what is asked of them. */
+export interface RepositoryHosts {
+  /** The registry itself, to which everything is sent. */
+  readonly origin: RegistryHost;
+  /** Asked first for what is fetched; one that failed is not asked again for this repository. */
+  readonly mirrors: RegistryHost[];
+  /** `library/nginx`. */
+  readonly path: string;
+  readonly retry: RetryPolicy;
+  readonly uploadChunkSize: number | null;
+}
+
+export function pullScopes({ path }: Pick<RepositoryHosts, "path">): string[] {
+  return [`repository:${path}:pull`];
+}
+
+export function pushScopes({ path }: Pick<RepositoryHosts, "path">): string[] {
+  return [`repository:${path}:pull,push`];
+}
+
+export function retryOptions({ name }: RegistryHost, { signal, onRetry }: RequestOptions): RetryOptions {
+  return { registry: name, signal, onRetry };
+}
+
+/** What `attempt` gets from a mirror, else from the registry itself, which is asked again after a passing failure. */
+export async function fetching<T>(
+  hosts: RepositoryHosts,
+  options: RequestOptions,
+  attempt: (host: RegistryHost) => Promise<T>,
+): Promise<T> {
+  for (let mirror = hosts.mirrors[0]; mirror !== undefined; mirror = hosts.mirrors[0]) {
+    try {
+      return await attempt(mirror);
+    } catch (error) {
+      dropMirror(hosts, mirror, error);
+    }
+  }
+  return await retrying(hosts.retry, retryOptions(hosts.origin, options), () => attempt(hosts.origin));
+}
+
+/** A mirror is a help, not a judge: whatever it refuses, the registry itself is asked. */
+export function dropMirror({ mirrors }: RepositoryHosts, mirror: RegistryHost, error: unknown): void {
+  if (!isLayerfsError(error) || error.code === "CANCELLED") throw error;
+  const index = mirrors.indexOf(mirror);
+  if (index !== -1) mirrors.splice(index, 1);
+}
