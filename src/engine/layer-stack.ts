@@ -1,8 +1,10 @@
 import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { type MergedTree, type MergeOptions, mergeLayers } from "../view/merged-tree.ts";
+import { findStores } from "./docker-root.ts";
 import type { ReadOptions } from "./engine.ts";
 import type { ImageLayer } from "./image-layer.ts";
+import type { LookOptions } from "./image-view.ts";
 import { openSourceImage } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
 import { openStoredImage, type StoredImage, whileThere } from "./stored-image.ts";
@@ -20,7 +22,7 @@ export interface LayerStack {
 /** How the image that a text names is found: `reading` opens the store, if the text names no source. */
 export interface StackFinder {
   readonly text: string;
-  readonly call: ReadOptions;
+  readonly call: ReadOptions & LookOptions;
   readonly reading: () => Promise<Stores>;
 }
 
@@ -32,8 +34,8 @@ export async function readStack<T>(finder: StackFinder, read: (stack: LayerStack
   const { text, call } = finder;
   await using source = await openSourceImage(text, call);
   if (source !== null) return await read({ ...source.image, layers: sourceLayers(source.image, call) });
-  const stores = await finder.reading();
-  return await whileThere(stores, text, (stored) => read(storedStack(stores, stored)));
+  const { stores, name } = await findStores(text, finder.reading);
+  return await whileThere(stores, name, (stored) => read(storedStack(stores, stored)));
 }
 
 /** As `readStack` for what is read piece by piece; the image is closed with the last piece, or when the reader has enough. */
@@ -47,8 +49,8 @@ export async function* streamStack<T>(
     yield* read({ ...source.image, layers: sourceLayers(source.image, call) });
     return;
   }
-  const stores = await finder.reading();
-  yield* read(storedStack(stores, openStoredImage(stores, text)));
+  const { stores, name } = await findStores(text, finder.reading);
+  yield* read(storedStack(stores, openStoredImage(stores, name)));
 }
 
 /** What all layers together show. */

@@ -68,7 +68,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
-  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
+  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call: { ...call, cache }, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),

@@ -9,7 +9,7 @@ import type { IndexedEntry } from "./entry-codec.ts";
 import { canRestart, inflateFrom } from "./inflate.ts";
 import { recordedPoints } from "./record.ts";
 import { pointBefore } from "./restart-points.ts";
-import { storedCompression, storedFrom } from "./stored-bytes.ts";
+import { buffers, storedCompression, storedFrom } from "./stored-bytes.ts";
 
 const ZEROS = Buffer.alloc(64 << 10);
 /** Larger files are not kept where a layer cannot be read from its middle. */
@@ -101,10 +101,6 @@ async function* withHoles(payload: AsyncIterable<Buffer>, runs: readonly DataRun
 
 function* zeros(count: number): Generator<Buffer> {
   for (let left = count; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
-}
-
-async function* buffers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  for await (const chunk of source) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 /** The inflater uses its memory again. */
