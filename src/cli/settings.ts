@@ -103,6 +103,16 @@ export function platformOption(): Option {
   );
 }
 
+/** The number of a layer as all commands count, the lowest is 1; its value is the index. */
+export function layerOption(description: string): Option {
+  return new Option("--layer <n>", description).argParser((text: string) => parseLayerNumber(text));
+}
+
+function parseLayerNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text) - 1;
+  throw usageError(`--layer: expected a number, the lowest is 1, found "${text}"`);
+}
+
 /** What was given after the verb wins over what was given before it; storage options add up. */
 export function readSettings(command: Command): Settings {
   const before = command.parent?.opts<GlobalOptions>();

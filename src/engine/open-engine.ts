@@ -7,6 +7,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { compareImages } from "./compare-images.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
@@ -15,13 +16,16 @@ import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
 import { exportImage, exportToFile } from "./export-image.ts";
+import { findInImage } from "./find-nodes.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
 import { openCache } from "./layer-index/default-cache.ts";
 import type { StackFinder } from "./layer-stack.ts";
+import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
+import { login, logout } from "./login.ts";
 import {
   listMounts,
   mountDirectories,
@@ -40,8 +44,10 @@ import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { saveImages } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
+import { statNode } from "./stat-node.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage, unpackUnleased } from "./unpack.ts";
+import { findWaste } from "./waste.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -68,10 +74,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
-  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call: { ...call, cache }, reading });
+  const finder = (text: string, call: ReadOptions): StackFinder => ({
+    text,
+    call: { ...call, cache, registries: options.registries },
+    reading,
+  });
   return {
     root,
-    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    load: told(async (input, call = {}) =>
+      loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
+    ),
     save: told(async (names, target, call = {}) => {
       const mayWrite = isWritable(root) && !isHeldByDockerd(root);
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
@@ -83,15 +95,17 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
         maxConcurrentDownloads: options.maxConcurrentDownloads,
       }),
     ),
+    login: told(async (request, call = {}) => login(await registries(), request, call)),
+    logout: told(async (server) => logout(await registries(), server)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await inspectSource(source, call);
       const { stores, name } = await findStores(image, reading);
       return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await sourceHistory(source, call);
       const { stores, name } = await findStores(image, reading);
       return imageHistory(stores, name);
@@ -102,7 +116,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) {
         const { stores, name } = await findStores(image, reading);
         return await explain(stores, name, path);
@@ -128,7 +142,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
       if (!isReadOnly(root) && parseDockerRoot(image) === null)
         return unpackImage(await writing(), image, directory, pool, call);
@@ -136,16 +150,21 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
       return await listSource(source, path, { ...call, cache });
     }),
+    listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
+    stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
+    find: told(async (image, path, call = {}) => findInImage(finder(image, call), path, call)),
+    compare: told(async (before, after, call = {}) => compareImages(finder(before, call), finder(after, call), call)),
+    waste: told(async (image, call = {}) => findWaste(finder(image, call), call)),
     export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
     exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openSourceImage(image, call);
+      const source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
       return readSourceFile(source, path, { ...call, cache });
     }),

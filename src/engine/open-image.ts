@@ -3,6 +3,7 @@ import type { Digest } from "../core/digest.ts";
 import { formatPlatform } from "../core/platform.ts";
 import { familiarString } from "../core/reference.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
+import type { RegistrySettings } from "../source/registry/settings.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { View } from "../view/view.ts";
 import { findStores, type ImageInStores } from "./docker-root.ts";
@@ -28,6 +29,8 @@ export interface OpenImageOptions extends SourceCallOptions {
    * At most 1 GiB, and of no use to anybody else.
    */
   readonly cacheDirectory?: string | null | undefined;
+  /** How registries are reached, for `docker://` (docs/registries.md). */
+  readonly registries?: RegistrySettings | undefined;
 }
 
 /** An image that was opened to be read: no privilege is needed but to read its files, and nothing is extracted. */
@@ -52,8 +55,8 @@ export interface Image extends AsyncDisposable {
 
 /**
  * Opens one image, wherever it lies: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `dir:PATH`,
- * `docker-root:PATH[:IMAGE]` (another data root, which is only read), or a name or id of the store. Layers of a source
- * are verified whenever one is read to its end.
+ * `docker://REFERENCE` (in a registry), `docker-root:PATH[:IMAGE]` (another data root, which is only read), or a name or
+ * id of the store. Layers of a source are verified whenever one is read to its end.
  *
  * Codes: NOT_FOUND, AMBIGUOUS (several images), UNSUPPORTED, USAGE, and those of the source.
  */

@@ -1,3 +1,5 @@
+import { lstat } from "../view/lookup.ts";
+import type { PlacedNode } from "../view/node.ts";
 import type { View, ViewNode } from "../view/view.ts";
 import type { ImageInStores } from "./docker-root.ts";
 import type { ListOptions, ReadOptions, TreeNode } from "./engine.ts";
@@ -39,7 +41,13 @@ export function listView(view: View, path: string, recursive: boolean): TreeNode
   return Array.from(recursive ? [...view.walk({ from: path })].slice(1) : view.readdir(path), describe);
 }
 
-function describe(node: ViewNode): TreeNode {
+/** A node that `walk` or `resolve` gave. */
+export function describePlace(place: PlacedNode): TreeNode {
+  const path = Buffer.from(`/${place.path}`, "latin1");
+  return describe({ ...lstat(place), path, name: path.subarray(path.lastIndexOf("/") + 1) });
+}
+
+function describe(node: Omit<ViewNode, "ino">): TreeNode {
   const { name, path, kind, mode, uid, gid, size, mtime, linkTarget, device, layer } = node;
   return { name, path, kind, mode, uid, gid, size, mtime, linkTarget, device, layer };
 }

@@ -8,7 +8,13 @@ import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { parseDockerRoot } from "./docker-root.ts";
-import type { LoadInput, ReadOptions } from "./engine.ts";
+import type { CallOptions, LoadInput, ReadOptions } from "./engine.ts";
+
+/** A call, and what a source may need beside it. */
+export interface SourceCall extends ReadOptions {
+  readonly registries?: SourceOptions["registries"];
+  readonly onProgress?: CallOptions["onProgress"];
+}
 
 /** One image of a source, which is closed with it. */
 export interface OpenedImage extends AsyncDisposable {
@@ -18,7 +24,7 @@ export interface OpenedImage extends AsyncDisposable {
 type SpoolOptions = Pick<ArchiveOptions, "spoolDirectory" | "beforeSpooling">;
 
 /** Opens what is to be loaded. `spool`: see `SourceOptions`. */
-export async function openLoadInput(input: LoadInput, call: ReadOptions, spool: SpoolOptions): Promise<ImageSource> {
+export async function openLoadInput(input: LoadInput, call: SourceCall, spool: SpoolOptions): Promise<ImageSource> {
   const options = sourceOptions(call, spool);
   if ("file" in input) return openArchive(input.file, options);
   if ("stream" in input) return openArchive({ stream: input.stream as AsyncIterable<Uint8Array> }, options);
@@ -33,7 +39,7 @@ export async function openLoadInput(input: LoadInput, call: ReadOptions, spool: 
  * Opens the one image of a source, null where `text` names an image of the store. Fails with AMBIGUOUS for a source of
  * several images, USAGE for a platform with an image of the store, and as `openSource`.
  */
-export async function openSourceImage(text: string, call: ReadOptions): Promise<OpenedImage | null> {
+export async function openSourceImage(text: string, call: SourceCall): Promise<OpenedImage | null> {
   const opening = openSource(text, sourceOptions(call, { spoolDirectory: tmpdir() }));
   if (opening === null) {
     if (call.platform === undefined) return null;
@@ -57,16 +63,23 @@ export async function openSourceImage(text: string, call: ReadOptions): Promise<
 /** For what is done to images of the store only; `what` is that, such as "mounted". Fails with UNSUPPORTED. */
 export function refuseSource(text: string, what: string): void {
   if (parseSourceName(text) === null && parseDockerRoot(text) === null) return;
+  const reference = text.startsWith("docker://") ? printable(text.slice("docker://".length)) : null;
   throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be ${what}`, {
-    hint: `load it first: layerfs load ${printable(text)}`,
+    hint:
+      reference === null
+        ? `load it first: layerfs load ${printable(text)}`
+        : `pull it first: layerfs pull ${reference}`,
   });
 }
 
-function sourceOptions({ platform, signal }: ReadOptions, spool: SpoolOptions): SourceOptions {
+function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
+  const { platform, signal, registries, onProgress } = call;
   return {
     ...spool,
     directoryTar,
     signal,
+    registries,
+    onRetry: onProgress && ((event) => onProgress({ type: "retry", ...event })),
     platform: platform === undefined ? undefined : parsePlatform(platform),
   };
 }

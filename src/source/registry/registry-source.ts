@@ -25,25 +25,23 @@ export interface RegistrySourceOptions extends RequestOptions {
  */
 export async function openRegistrySource(
   reference: NamedReference,
-  options: RegistrySourceOptions,
+  { signal, onRetry, registries, platform = hostPlatform() }: RegistrySourceOptions,
 ): Promise<ImageSource> {
-  const { signal, onRetry } = options;
-  const { tag, digest } = withDefaultTag(reference);
-  const client = registryClient(options.registries);
+  const options = { signal, onRetry };
+  const client = registryClient(registries);
+  const close = async (): Promise<void> => client[Symbol.asyncDispose]();
   try {
+    const { domain, path, tag, digest } = withDefaultTag(reference);
     const repository = client.repository(reference);
-    const { manifest } = await chooseManifest(repository, digest ?? tag!, options.platform ?? hostPlatform(), options);
-    const documents = repositoryDocuments(repository, null, { signal, onRetry });
-    const { domain, path } = reference;
-    const image = await readManifestImage(
-      documents,
-      manifest,
-      tag === undefined ? [] : [{ domain, path, tag }],
-      (descriptor, diffID) => makeLayer(repository, documents.title, descriptor, diffID, { signal, onRetry }),
+    const { manifest } = await chooseManifest(repository, digest ?? tag!, platform, options);
+    const documents = repositoryDocuments(repository, null, options);
+    const names = tag === undefined ? [] : [{ domain, path, tag }];
+    const image = await readManifestImage(documents, manifest, names, (descriptor, diffID) =>
+      makeLayer(repository, documents.title, descriptor, diffID, options),
     );
-    return { images: [image], [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
+    return { images: [image], [Symbol.asyncDispose]: close };
   } catch (error) {
-    await client[Symbol.asyncDispose]();
+    await close();
     throw error;
   }
 }
