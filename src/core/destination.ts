@@ -5,7 +5,10 @@ import type { Timespec } from "./timespec.ts";
 
 /** A blob on its way to a destination. Its bytes can be read again from their start. */
 export interface OutgoingBlob extends Pick<Descriptor, "digest" | "size"> {
-  /** The bytes; they end with DIGEST_MISMATCH where they are not those of `digest` and `size`. */
+  /**
+   * The bytes; they end with DIGEST_MISMATCH where they are not those of `digest` and `size`. A chunk is valid until the
+   * next one is asked for.
+   */
   open(): AsyncIterable<Uint8Array>;
   /** When the blob was made, for places that note times. Default: 1970. */
   readonly time?: Timespec | undefined;

@@ -58,7 +58,7 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
 }
 
 function openTar(bytes: LayerBytes, onProgress: (bytes: number) => void): AsyncIterable<Buffer> {
-  if (bytes.kind === "stored") return openStoredTar(bytes);
+  if (bytes.kind === "stored") return openStoredTar(bytes, { reuseBuffer: true });
   // The reader is done with a chunk when it asks for the next; an inflating stream holds several.
   const isTar = detectCompression(firstBytes(bytes.extent)) === "none";
   const blob = verifiedBlob(bytes, isTar, onProgress);
