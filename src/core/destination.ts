@@ -23,7 +23,7 @@ export interface OutgoingManifest {
 
 /** An image, or an index of several, whose parts were all put, and how it is to be found. */
 export interface OutgoingImage {
-  /** Of its manifest or index; of what describes it there only the media type, digest, size and platform are kept. */
+  /** Of its manifest or index. Where it has annotations, a layout keeps them in place of the names. */
   readonly descriptor: Descriptor;
   /** Each with a tag. A destination that was named with a name of its own takes that instead. */
   readonly names: readonly NamedReference[];

@@ -12,6 +12,7 @@ import { parseRfc3339, type Timespec } from "../core/timespec.ts";
 import { verified } from "../core/verified.ts";
 import { readExtent } from "../source/extent.ts";
 import { openSpoolFile } from "../source/spool-file.ts";
+import { verifiedTar } from "./layer-stream.ts";
 import type { CallOptions } from "./engine.ts";
 
 export interface MakeOptions extends CallOptions {
@@ -70,7 +71,7 @@ async function putLayer(
     await putLayerBlob(destination, { digest: diffID, size, time, open: () => layer.openTar() }, options);
     return { mediaType, digest: diffID, size };
   }
-  const tar = layerBytes({ digest: diffID, open: () => layer.openTar() });
+  const tar = naming(`layer ${diffID}`, verifiedTar(layer));
   await using spooled = await spool(options.compression === "none" ? tar : compress(tar, options.compression), options);
   const { digest, size, open } = spooled;
   await putLayerBlob(destination, { digest, size, time, open }, options);
@@ -135,13 +136,15 @@ export async function putConfig(
 }
 
 /** The verified bytes of a layer; whatever is wrong with them is told with the layer's digest. */
-async function* layerBytes(
-  blob: Pick<OutgoingBlob, "digest" | "open"> & { readonly size?: number },
-): AsyncGenerator<Uint8Array> {
+function layerBytes(blob: OutgoingBlob): AsyncIterable<Uint8Array> {
+  return naming(`layer ${blob.digest}`, verified(blob.open(), blob, "layer"));
+}
+
+async function* naming(object: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
-    yield* verified(blob.open(), blob, "layer");
+    yield* bytes;
   } catch (error) {
-    throw withObject(error, `layer ${blob.digest}`);
+    throw withObject(error, object);
   }
 }
 

@@ -61,7 +61,7 @@ export function refuseSource(text: string, what: string): void {
   });
 }
 
-function sourceOptions({ platform, signal }: ReadOptions, spool: SpoolOptions): SourceOptions {
+export function sourceOptions({ platform, signal }: ReadOptions, spool: SpoolOptions): SourceOptions {
   return {
     ...spool,
     directoryTar,
