@@ -3,8 +3,10 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { exportCommand } from "./commands/export.ts";
 import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
@@ -12,6 +14,8 @@ import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
+import { pullCommand } from "./commands/pull.ts";
+import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { saveCommand } from "./commands/save.ts";
 import { tagCommand } from "./commands/tag.ts";
@@ -22,16 +26,27 @@ import type { Context } from "./context.ts";
 import { Interruption } from "./interruption.ts";
 import { isBrokenPipe } from "./output.ts";
 import { renderError, renderErrorJSON } from "./render/error.ts";
-import { addGlobalOptions, maxLayerSizeOption } from "./settings.ts";
+import { addGlobalOptions, maxConcurrentDownloadsOption, maxLayerSizeOption, registryOptions } from "./settings.ts";
 import { usageError } from "./usage.ts";
 
 /** The commands by the headings under which the help lists them. A command's file loads nothing of the engine. */
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
   [
     "Images:",
-    [loadCommand, saveCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
+    [
+      pullCommand,
+      pushCommand,
+      loadCommand,
+      saveCommand,
+      imagesCommand,
+      inspectCommand,
+      historyCommand,
+      explainCommand,
+      tagCommand,
+      rmiCommand,
+    ],
   ],
-  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
+  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand, cpCommand, exportCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];
@@ -46,7 +61,8 @@ export function buildProgram(context: Context): Command {
     .helpCommand("help [command]", "Print the help of a command")
     .addHelpText("after", "\nExamples:\n  $ layerfs load -i images.tar\n  $ layerfs explain nginx");
   prepare(program, context);
-  program.addOption(maxLayerSizeOption().helpGroup("Global options:"));
+  const options = [maxLayerSizeOption(), ...registryOptions(), maxConcurrentDownloadsOption()];
+  for (const option of options) program.addOption(option.helpGroup("Global options:"));
   for (const [heading, commands] of GROUPS) {
     for (const create of commands) {
       const command = create(context).helpGroup(heading);

@@ -1,3 +1,4 @@
+import { fileOutput } from "../source/output.ts";
 import { exportTree } from "../view/export.ts";
 import type { PlacedNode } from "../view/node.ts";
 import { type LayerStack, mergeStack, type StackFinder, streamStack } from "./layer-stack.ts";
@@ -8,13 +9,20 @@ import { treeContents } from "./tree-contents.ts";
  * The root has an entry where a layer has one. The same image gives the same bytes from wherever it lies.
  */
 export function exportImage(finder: StackFinder): AsyncGenerator<Buffer> {
-  return streamStack(finder, (image) => exportMerged(image, finder));
+  return streamStack(finder, (stack) => exportMerged(stack, finder));
 }
 
-async function* exportMerged(image: LayerStack, { call }: StackFinder): AsyncGenerator<Buffer> {
-  const { root } = await mergeStack(image, call);
+/** The same into a file, which becomes visible when it is whole. */
+export async function exportToFile(finder: StackFinder, file: string): Promise<void> {
+  await using output = await fileOutput(file);
+  for await (const bytes of exportImage(finder)) await output.write(bytes);
+  await output.commit();
+}
+
+async function* exportMerged(stack: LayerStack, { call }: StackFinder): AsyncGenerator<Buffer> {
+  const { root } = await mergeStack(stack, call);
   const start: PlacedNode = { path: "", node: root };
-  await using contents = treeContents(image, start);
+  await using contents = treeContents(stack, start);
   yield* exportTree(start, {
     name: Buffer.alloc(0),
     withStart: root.layer >= 0,

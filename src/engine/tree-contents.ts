@@ -1,15 +1,16 @@
 import { tmpdir } from "node:os";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { LayerfsError } from "../core/errors.ts";
 import { openSpoolFile, type SpoolFile } from "../source/spool-file.ts";
-import { nameKey } from "../union/entry-path.ts";
+import { nameKey, printableKey } from "../union/entry-path.ts";
 import { contentOf, walk } from "../view/lookup.ts";
-import type { LeafNode, PlacedNode } from "../view/node.ts";
-import { type FilePiece, isHole } from "./layer-files.ts";
-import type { LayerStack, StackLayer } from "./layer-stack.ts";
+import type { FileNode, PlacedNode } from "../view/node.ts";
+import type { ImageLayer } from "./image-layer.ts";
+import type { LayerStack } from "./layer-stack.ts";
 
 /** Layers that are read at the same time; each costs its buffers. */
 const MAX_OPEN = 6;
 const READ_SIZE = 128 * 1024;
+const ZEROS = Buffer.alloc(READ_SIZE);
 
 /**
  * The contents of the files of a tree in the order of `walk`, with each layer read once from its start to the last file
@@ -17,11 +18,11 @@ const READ_SIZE = 128 * 1024;
  */
 export interface TreeContents extends AsyncDisposable {
   /** To be asked once for each inode, in the order of `walk`. Fails with CORRUPT_STORE where the size is not the node's. */
-  read(file: PlacedNode<LeafNode>): AsyncGenerator<Buffer>;
+  read(file: PlacedNode<FileNode>): AsyncGenerator<Buffer>;
 }
 
-export function treeContents(image: LayerStack, start: PlacedNode): TreeContents {
-  return new Contents(image, wantedBelow(start));
+export function treeContents(stack: LayerStack, start: PlacedNode): TreeContents {
+  return new Contents(stack, wantedBelow(start));
 }
 
 /** For each layer the stored names of the files below `start` that have content. */
@@ -37,6 +38,24 @@ export function wantedBelow(start: PlacedNode): Map<number, Set<string>> {
   return wanted;
 }
 
+export interface NamedContent {
+  /** The file's stored name as a key. */
+  readonly name: string;
+  /** To be read before the next file is asked for. */
+  readonly content: AsyncIterable<Buffer>;
+}
+
+/** The files with these stored names in the order in which the layer has them; it is read until the last of them. */
+export async function* wantedFiles(layer: ImageLayer, wanted: ReadonlySet<string>): AsyncGenerator<NamedContent> {
+  let left = wanted.size;
+  if (left === 0) return;
+  for await (const { storedName, content } of layer.pass((_entry, name) => wanted.has(nameKey(name)))) {
+    if (content === null) continue;
+    yield { name: nameKey(storedName), content };
+    if (--left === 0) return;
+  }
+}
+
 /** Where a file's content is: its layer, and its stored name as a key. Of several names of an inode the same. */
 export function keyOf(file: PlacedNode): { readonly layer: number; readonly name: string } {
   const { layer, name } = contentOf(file);
@@ -49,39 +68,39 @@ interface Extent {
 }
 
 class Contents implements TreeContents {
-  readonly #image: LayerStack;
+  readonly #stack: LayerStack;
   readonly #wanted: ReadonlyMap<number, ReadonlySet<string>>;
   /** The least recently used first. */
-  readonly #open = new Map<number, AsyncIterator<FilePiece>>();
+  readonly #open = new Map<number, AsyncIterator<NamedContent>>();
   readonly #done = new Set<number>();
   readonly #kept = new Map<string, Extent>();
   #spool: SpoolFile | null = null;
   #spooled = 0;
 
-  constructor(image: LayerStack, wanted: ReadonlyMap<number, ReadonlySet<string>>) {
-    this.#image = image;
+  constructor(stack: LayerStack, wanted: ReadonlyMap<number, ReadonlySet<string>>) {
+    this.#stack = stack;
     this.#wanted = wanted;
   }
 
-  async *read(file: PlacedNode<LeafNode>): AsyncGenerator<Buffer> {
+  async *read(file: PlacedNode<FileNode>): AsyncGenerator<Buffer> {
     const { layer, name } = keyOf(file);
-    const size = file.node.kind === "file" ? file.node.size : 0;
+    const { size } = file.node;
     let found = 0;
     for await (const bytes of this.#pieces(layer, name)) {
       found += bytes.length;
       if (found > size) break;
-      if (bytes.length > 0) yield bytes;
+      yield bytes;
     }
     if (found === size) return;
     throw new LayerfsError(
       "CORRUPT_STORE",
-      `/${printable(Buffer.from(file.path, "latin1"))}: its content has ${found > size ? "more" : found} bytes, expected ${size}`,
+      `${printableKey(file.path)}: its content has ${found > size ? "more" : found} bytes, expected ${size}`,
       { hint: "the file was changed after the layer was stored; load the image again" },
     );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const pieces of this.#open.values()) await pieces.return?.();
+    for (const files of this.#open.values()) await files.return?.();
     this.#open.clear();
     await this.#spool?.file.close();
     this.#spool = null;
@@ -90,38 +109,31 @@ class Contents implements TreeContents {
   async *#pieces(layer: number, name: string): AsyncGenerator<Buffer> {
     const key = `${layer}/${name}`;
     if (!this.#kept.has(key) && !this.#done.has(layer)) {
-      const pieces = await this.#use(layer);
-      for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-        if (next.value.name !== name) await this.#keep(layer, next.value, pieces);
-        else {
-          yield next.value.bytes;
-          if (next.value.isLast) return;
-        }
+      const files = await this.#use(layer);
+      for (let next = await files.next(); !next.done; next = await files.next()) {
+        if (next.value.name === name) return yield* next.value.content;
+        await this.#keep(layer, next.value);
       }
       this.#forget(layer);
     }
     yield* this.#fromSpool(this.#kept.get(key));
   }
 
-  /** The layer's pieces, from where they are. Where too many layers are open, the one that waits longest is read out. */
-  async #use(layer: number): Promise<AsyncIterator<FilePiece>> {
+  /** The layer's files, from where they are. Where too many layers are open, the one that waits longest is read out. */
+  async #use(layer: number): Promise<AsyncIterator<NamedContent>> {
     const open = this.#open.get(layer);
     this.#open.delete(layer);
     if (open === undefined && this.#open.size >= MAX_OPEN) await this.#readOut();
-    const source: StackLayer | undefined = this.#image.layers[layer];
-    const pieces = open ?? source?.files(this.#wanted.get(layer) ?? new Set())[Symbol.asyncIterator]();
-    if (pieces === undefined) throw new LayerfsError("CORRUPT_STORE", `the image has no layer ${layer + 1}`);
-    this.#open.set(layer, pieces);
-    return pieces;
+    const files = open ?? wantedFiles(this.#stack.layers[layer]!, this.#wanted.get(layer) ?? new Set());
+    this.#open.set(layer, files);
+    return files;
   }
 
   async #readOut(): Promise<void> {
     const [oldest] = this.#open;
     if (oldest === undefined) return;
-    const [layer, pieces] = oldest;
-    for (let next = await pieces.next(); !next.done; next = await pieces.next()) {
-      await this.#keep(layer, next.value, pieces);
-    }
+    const [layer, files] = oldest;
+    for (let next = await files.next(); !next.done; next = await files.next()) await this.#keep(layer, next.value);
     this.#forget(layer);
   }
 
@@ -130,24 +142,16 @@ class Contents implements TreeContents {
     this.#done.add(layer);
   }
 
-  /** Keeps a file whose turn is later, beginning with `first`. */
-  async #keep(layer: number, first: FilePiece, pieces: AsyncIterator<FilePiece>): Promise<void> {
+  /** Keeps a file whose turn is later. */
+  async #keep(layer: number, { name, content }: NamedContent): Promise<void> {
     this.#spool ??= await openSpoolFile(tmpdir());
     const offset = this.#spooled;
-    for (let piece = first; ; ) {
-      await this.#append(piece);
-      if (piece.isLast) break;
-      const next = await pieces.next();
-      if (next.done) break;
-      piece = next.value;
+    for await (const bytes of content) {
+      // A hole stays one.
+      if (!isZeros(bytes)) await this.#spool.write(bytes, this.#spooled);
+      this.#spooled += bytes.length;
     }
-    this.#kept.set(`${layer}/${first.name}`, { offset, length: this.#spooled - offset });
-  }
-
-  async #append(piece: FilePiece): Promise<void> {
-    // A hole stays one.
-    if (!isHole(piece)) await this.#spool?.write(piece.bytes, this.#spooled);
-    this.#spooled += piece.bytes.length;
+    this.#kept.set(`${layer}/${name}`, { offset, length: this.#spooled - offset });
   }
 
   async *#fromSpool(extent: Extent | undefined): AsyncGenerator<Buffer> {
@@ -162,4 +166,8 @@ class Contents implements TreeContents {
       yield bytes;
     }
   }
+}
+
+function isZeros(bytes: Buffer): boolean {
+  return bytes.length <= ZEROS.length && bytes.equals(ZEROS.subarray(0, bytes.length));
 }

@@ -43,9 +43,15 @@ export function readRepositories(layout: ImageLayout): Repositories {
 /** Durable and whole at every instant. Repositories without names are left out, as Docker does. */
 export function writeRepositories(layout: ImageLayout, repositories: Repositories): void {
   const filled = [...repositories].filter(([, names]) => names.size > 0);
-  const sorted = filled.sort(([a], [b]) => (a < b ? -1 : 1));
-  const json = Object.fromEntries(sorted.map(([repository, names]) => [repository, Object.fromEntries(names)]));
+  const json = Object.fromEntries(
+    sortedByKey(filled).map(([repository, names]) => [repository, Object.fromEntries(sortedByKey([...names]))]),
+  );
   writeFileDurably(layout.repositories, JSON.stringify({ Repositories: json }), { mode: 0o600 });
+}
+
+/** As Go writes a map. */
+function sortedByKey<T>(entries: readonly (readonly [string, T])[]): (readonly [string, T])[] {
+  return entries.toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 export function withName(repositories: Repositories, reference: NamedReference, id: Digest): Repositories {

@@ -1,7 +1,7 @@
 import type { EntryKind } from "../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeHeader, type HeaderFields, padding } from "../tar/writer.ts";
 import { walk } from "./lookup.ts";
-import type { LeafNode, PlacedNode, TreeNode } from "./node.ts";
+import type { FileNode, LeafNode, PlacedNode, TreeNode } from "./node.ts";
 
 export interface ExportOptions {
   /** What the start is called in the archive; what lies below it follows after a slash. Empty for the root: `./`. */
@@ -11,7 +11,7 @@ export interface ExportOptions {
   /** Owner of everything; default: as the nodes have it. */
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   /** Called for each file that is not empty, in the order of the archive; as many bytes as the node's size. */
-  readonly content: (file: PlacedNode<LeafNode>) => AsyncIterable<Buffer>;
+  readonly content: (file: PlacedNode<FileNode>) => AsyncIterable<Buffer>;
 }
 
 /** Headers are handed on together until they reach this size. */
@@ -35,15 +35,15 @@ export async function* exportTree(start: PlacedNode, options: ExportOptions): As
     headers.push(header);
     size += header.length;
     if (node.kind !== "directory" && node.names > 1) names.set(node, name);
-    const hasContent = node.kind === "file" && node.size > 0 && linked === undefined;
-    if (hasContent || size >= CHUNK_SIZE) {
+    const file = node.kind === "file" && node.size > 0 && linked === undefined ? node : null;
+    if (file !== null || size >= CHUNK_SIZE) {
       yield Buffer.concat(headers);
       headers = [];
       size = 0;
     }
-    if (!hasContent) continue;
-    yield* options.content({ path: place.path, node });
-    const zeros = padding(node.size);
+    if (file === null) continue;
+    yield* options.content({ path: place.path, node: file });
+    const zeros = padding(file.size);
     if (zeros.length > 0) headers.push(zeros);
     size += zeros.length;
   }

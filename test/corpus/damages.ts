@@ -56,10 +56,13 @@ const field = (name: string, text: string | null): Pick<Damage, "act"> => ({
 /** The image has three layers, with the files `a`, `b` and `c`. */
 export const DAMAGES: readonly Damage[] = [
   {
-    what: "imagedb/metadata, distribution, layerdb/mounts and layerdb/tmp missing",
-    act: ({ db }) => {
-      for (const name of ["imagedb/metadata", "distribution", "layerdb/mounts", "layerdb/tmp"])
-        rmSync(db(name), { recursive: true, force: true });
+    what: "all that is not needed for an image missing",
+    widely: true,
+    act: ({ root, db }) => {
+      const needless = ["imagedb/metadata", "distribution", "layerdb/mounts", "layerdb/tmp"].map((name) => db(name));
+      const dockerds = ["buildkit", "containers", "network", "plugins", "runtimes", "swarm", "tmp", "trust", "volumes"];
+      for (const path of [...needless, ...dockerds.map((name) => join(root, name))])
+        rmSync(path, { recursive: true, force: true });
     },
     listed: "by name",
     repaired: true,
@@ -148,6 +151,17 @@ export const DAMAGES: readonly Damage[] = [
       symlinkSync("../my-layer.1/diff", join(site.root, "overlay2/l", link));
       renameSync(site.layer(1), join(site.root, "overlay2/my-layer.1"));
       writeFileSync(site.record(1, "cache-id"), "my-layer.1");
+    },
+    listed: "by name",
+    repaired: true,
+  },
+  {
+    what: "a short name of another length",
+    act: ({ root, layer }) => {
+      const link = readFileSync(layer(1, "link"), "utf8");
+      renameSync(join(root, "overlay2/l", link), join(root, "overlay2/l/SHORT"));
+      writeFileSync(layer(1, "link"), "SHORT");
+      writeFileSync(layer(2, "lower"), readFileSync(layer(2, "lower"), "utf8").replace(link, "SHORT"));
     },
     listed: "by name",
     repaired: true,

@@ -32,3 +32,12 @@ function humanDuration(duration: number): string {
   if (days < 730) return `${Math.floor(days / 30)} months`;
   return `${Math.floor(duration / DAY / 365)} years`;
 }
+
+/** A time that is left, such as `7s`, `3m20s` or `2h05m`. */
+export function shortTime(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < MINUTE) return `${whole}s`;
+  const [unit, larger, smaller] = whole < HOUR ? [MINUTE, "m", "s"] : [HOUR, "h", "m"];
+  const rest = Math.floor((whole % unit) / (unit / 60));
+  return `${Math.floor(whole / unit)}${larger}${String(rest).padStart(2, "0")}${smaller}`;
+}

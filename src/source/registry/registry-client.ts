@@ -1,3 +1,4 @@
+import type { Descriptor } from "../../core/descriptor.ts";
 import type { Digest } from "../../core/digest.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { NamedReference } from "../../core/reference.ts";
@@ -14,7 +15,7 @@ import { type RegistryHost, registryHost } from "./registry-host.ts";
 import type { Repository, RequestOptions } from "./repository.ts";
 import { fetching, pullScopes, type RepositoryHosts } from "./repository-hosts.ts";
 import { type RegistrySettings, resolveSettings } from "./settings.ts";
-import { transport } from "./transport.ts";
+import { type Answer, transport } from "./transport.ts";
 import { mountBlob, uploadBlob } from "./upload-blob.ts";
 
 /** Any number of repositories of any registries, over one set of connections and tokens. */
@@ -88,6 +89,7 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
         openBlob: (blob, options) => openBlob(repository, blob, options),
         hasManifest: (digest, options) => has(repository, "manifests", digest, options),
         hasBlob: (digest, options) => has(repository, "blobs", digest, options),
+        statBlob: (digest, options) => statBlob(repository, digest, options),
         listTags: (options) => listTags(repository, options),
         mountBlob: (digest, from, options) => mountBlob(repository, digest, from, options),
         uploadBlob: (blob, bytes, options) => uploadBlob(repository, blob, bytes, options),
@@ -113,12 +115,26 @@ function hostOf(domain: string): string {
   return domain === DOCKER_HUB ? DOCKER_HUB_HOST : domain;
 }
 
-async function has(
+async function has(...parameters: Parameters<typeof head>): Promise<boolean> {
+  return (await head(...parameters)) !== null;
+}
+
+async function statBlob(
+  hosts: RepositoryHosts,
+  digest: Digest,
+  options: RequestOptions,
+): Promise<Pick<Descriptor, "digest" | "size"> | null> {
+  const length = (await head(hosts, "blobs", digest, options))?.header("content-length");
+  return length !== undefined && /^\d{1,15}$/.test(length) ? { digest, size: Number(length) } : null;
+}
+
+/** What a HEAD request found; null where it is not there. */
+async function head(
   hosts: RepositoryHosts,
   kind: "blobs" | "manifests",
   digest: Digest,
   options: RequestOptions,
-): Promise<boolean> {
+): Promise<Answer | null> {
   // What is asked is whether the registry itself has it: a mirror's word is no reason not to send it.
   const answer = await fetching({ ...hosts, mirrors: [] }, options, async (host) => {
     const found = await host.send({
@@ -133,7 +149,7 @@ async function has(
     await found.discard();
     return found;
   });
-  return answer.status === 200;
+  return answer.status === 200 ? answer : null;
 }
 
 function parseMirror(text: string): URL {
