@@ -3,6 +3,7 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { copyCommand } from "./commands/copy.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -38,6 +39,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       pushCommand,
       loadCommand,
       saveCommand,
+      copyCommand,
       imagesCommand,
       inspectCommand,
       historyCommand,

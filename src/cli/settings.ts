@@ -100,6 +100,11 @@ export function platformOption(): Option {
   );
 }
 
+/** Of commands that pack layers. */
+export function compressOption(what: string): Option {
+  return new Option("--compress <way>", what).choices(["gzip", "zstd", "none"]);
+}
+
 /** What was given after the verb wins over what was given before it; storage options add up. */
 export function readSettings(command: Command): Settings {
   const before = command.parent?.opts<GlobalOptions>();

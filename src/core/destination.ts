@@ -1,5 +1,6 @@
 import type { Descriptor } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
+import type { LayerCompression } from "./media-types.ts";
 import type { NamedReference } from "./reference.ts";
 import type { Timespec } from "./timespec.ts";
 
@@ -48,6 +49,8 @@ export interface PutOptions {
 export interface ImageDestination extends AsyncDisposable {
   /** Whether its manifests are made for it: Docker's own form has layers uncompressed, each image with its manifest. */
   readonly form: "docker" | "oci";
+  /** How layers are packed that are packed for it, unless somebody wants it otherwise. */
+  readonly compression: LayerCompression;
   /** Whether it was named with a name of its own, and therefore takes one image. */
   readonly takesOne: boolean;
   /** Whether the blob is there, so that it need not be put. */

@@ -11,11 +11,11 @@ import type { ManifestSource } from "../source/manifest-source.ts";
 import { openDestination } from "../source/open-destination.ts";
 import { openManifests } from "../source/open-manifests.ts";
 import { openSource } from "../source/open-source.ts";
-import type { SourceCallOptions } from "./engine.ts";
+import type { EngineOptions, SourceCallOptions } from "./engine.ts";
 import { putLayerBlob, putMadeImage } from "./put-image.ts";
 import { sourceOptions } from "./source.ts";
 
-export interface CopyOptions extends SourceCallOptions {
+export interface ImageCopyOptions extends SourceCallOptions {
   /** The whole index, with all its platforms, in place of one image. */
   readonly all?: boolean | undefined;
   /** Packs the layers anew, under a manifest that is made for them. Default: blobs and manifests stay as they are. */
@@ -23,7 +23,7 @@ export interface CopyOptions extends SourceCallOptions {
 }
 
 export interface CopiedImage {
-  /** Digest of the manifest or index where it went; in the store the image's id. */
+  /** Digest of the manifest or index where it went; in the store, which has none, the image's id. */
   readonly digest: Digest;
   /** Familiar names that it was given, if any. */
   readonly names: readonly string[];
@@ -33,14 +33,17 @@ export interface CopiedImage {
 const MAX_DEPTH = 8;
 const MAX_DOCUMENTS = 1000;
 
+/** What the engine adds. */
+export type CopyingOptions = ImageCopyOptions & Pick<EngineOptions, "registries">;
+
 /** Copies between two places, none of which is the store. */
-export async function copyImages(from: string, to: string, options: CopyOptions): Promise<CopiedImage[]> {
-  const { all = false, compression } = options;
+export async function copyImages(from: string, to: string, options: CopyingOptions): Promise<CopiedImage[]> {
+  const { all = false, compression, registries } = options;
   if (all && options.platform !== undefined) {
     throw new LayerfsError("USAGE", "all platforms and one of them cannot be wanted at once");
   }
-  const opened = { ...sourceOptions(options, { spoolDirectory: tmpdir() }), all };
-  const opening = openDestination(to);
+  const opened = { ...sourceOptions(options, { spoolDirectory: tmpdir() }), registries, all };
+  const opening = openDestination(to, { registries });
   if (opening === null) throw new LayerfsError("USAGE", `destination ${printable(to)}: expected oci:DIR or the like`);
   await using destination = await opening;
   const asItIs = destination.form === "oci" && compression === undefined;
@@ -58,7 +61,7 @@ export async function copyImages(from: string, to: string, options: CopyOptions)
 async function copyManifests(
   source: ManifestSource,
   destination: ImageDestination,
-  options: CopyOptions,
+  options: ImageCopyOptions,
 ): Promise<CopiedImage[]> {
   refuseOneName(destination, source.roots.length);
   const tree = manifestTree(source, destination, options);
@@ -69,13 +72,13 @@ async function copyManifests(
 async function copyMade(
   source: Awaited<ReturnType<typeof openImages>>,
   destination: ImageDestination,
-  options: CopyOptions,
+  options: ImageCopyOptions,
 ): Promise<CopiedImage[]> {
   refuseOneName(destination, source.images.length);
   const packed: Parameters<typeof putMadeImage>[2] = new Map();
   const put: OutgoingImage[] = [];
   for (const image of source.images) {
-    const { compression = "none", signal, onProgress } = options;
+    const { compression, signal, onProgress } = options;
     put.push(
       await putMadeImage(destination, image, packed, { compression, spoolDirectory: tmpdir(), signal, onProgress }),
     );
@@ -86,7 +89,7 @@ async function copyMade(
 async function finish(
   destination: ImageDestination,
   images: readonly OutgoingImage[],
-  { signal }: CopyOptions,
+  { signal }: ImageCopyOptions,
 ): Promise<CopiedImage[]> {
   await destination.commit(images, { signal });
   return images.map(({ descriptor, names }) => ({
@@ -95,7 +98,10 @@ async function finish(
   }));
 }
 
-function openImages(from: string, options: Parameters<typeof openSource>[1]): NonNullable<ReturnType<typeof openSource>> {
+function openImages(
+  from: string,
+  options: Parameters<typeof openSource>[1],
+): NonNullable<ReturnType<typeof openSource>> {
   const opening = openSource(from, options);
   if (opening !== null) return opening;
   throw new LayerfsError("USAGE", `source ${printable(from)}: expected oci:DIR, docker://NAME or the like`);
@@ -105,7 +111,7 @@ function openImages(from: string, options: Parameters<typeof openSource>[1]): No
 function manifestTree(
   source: ManifestSource,
   destination: ImageDestination,
-  options: CopyOptions,
+  options: ImageCopyOptions,
 ): { put(descriptor: Descriptor, depth: number): Promise<void> } {
   const done = new Set<Digest>();
   let documents = 0;
@@ -141,7 +147,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 /** Fails with USAGE where several images would get the one name of the destination. */
-export function refuseOneName({ takesOne }: ImageDestination, count: number): void {
+export function refuseOneName({ takesOne }: Pick<ImageDestination, "takesOne">, count: number): void {
   if (!takesOne || count === 1) return;
   throw new LayerfsError("USAGE", `${count} images cannot have one name`, {
     hint: "leave the name out of the destination, so that each keeps its own, or choose one of them",

@@ -7,7 +7,9 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { copyImages } from "./copy.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
+import { copyToStore } from "./copy-to-store.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
@@ -37,7 +39,7 @@ import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { saveImages } from "./save.ts";
+import { copyFromStore, type LeasableStores, saveImages } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage, unpackUnleased } from "./unpack.ts";
@@ -66,13 +68,25 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
+  const leasable = async (): Promise<LeasableStores> =>
+    isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {
-      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
-      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+      for (const name of names) refuseSource(name, "saved");
+      return saveImages(await leasable(), names, target, { ...call, registries: options.registries });
+    }),
+    copy: told(async (from, to, call = {}) => {
+      const { registries: settings, maxConcurrentDownloads } = options;
+      if (parseSourceName(to) === null)
+        return copyToStore({ stores: await writing(), registries, pool }, from, to, {
+          ...call,
+          maxConcurrentDownloads,
+        });
+      if (parseSourceName(from) !== null) return copyImages(from, to, { ...call, registries: settings });
+      return copyFromStore(from, to, leasable, { ...call, registries: settings });
     }),
     push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
     pull: told(async (reference, call = {}) =>

@@ -39,6 +39,7 @@ export function archiveWriter(output: Output, archive: ArchiveForm): ImageDestin
   };
   return {
     form,
+    compression: "none",
     takesOne: name !== null,
     hasBlob: async ({ digest }) => written.has(digest),
     async putBlob({ digest, size, open, time }, { signal }) {

@@ -26,7 +26,8 @@ export function indexEntries({ descriptor, names }: OutgoingImage, refName: stri
   const { mediaType, digest, size, platform } = descriptor;
   const entry = { mediaType, digest, size };
   const end = platform === undefined ? {} : { platform: encodePlatform(platform) };
-  const own = descriptor.annotations === undefined ? names.map(annotationsOf) : [Object.fromEntries(descriptor.annotations)];
+  const own =
+    descriptor.annotations === undefined ? names.map(annotationsOf) : [Object.fromEntries(descriptor.annotations)];
   const annotations = refName === null ? own : [{ [REF_NAME]: refName }];
   if (annotations.length === 0) return [{ ...entry, ...end }];
   return annotations.map((annotation) => ({ ...entry, annotations: annotation, ...end }));

@@ -30,5 +30,13 @@ function readLayer(files: LayoutFiles, descriptor: Descriptor, diffID: Digest): 
   checkCompression(files.title, descriptor, compression);
   const tarSize = compression === "none" ? async (): Promise<number> => extent.length : undefined;
   const open = (): AsyncIterable<Uint8Array> => readExtent(extent, files.title);
-  return { diffID, extent, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()), tarSize };
+  return {
+    diffID,
+    extent,
+    blobDigest: descriptor.digest,
+    descriptor,
+    open,
+    openTar: () => decompress(open()),
+    tarSize,
+  };
 }

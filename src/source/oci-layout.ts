@@ -8,13 +8,13 @@ import { type Manifest, parseManifest } from "../core/manifest.ts";
 import { isImageConfig, isIndex } from "../core/media-types.ts";
 import { formatPlatform, hostPlatform, type Platform, selectPlatform } from "../core/platform.ts";
 import { type NamedReference, parseReference } from "../core/reference.ts";
-import { blobExtent, layoutDocuments, readFile } from "./layout-blobs.ts";
 import { readExtent } from "./extent.ts";
+import { blobExtent, layoutDocuments, readFile } from "./layout-blobs.ts";
 import { FULL_NAME, REF_NAME } from "./layout-documents.ts";
 import { type LayoutFiles, layoutInDirectory } from "./layout-files.ts";
 import { readLayoutImage } from "./layout-image.ts";
-import type { ManifestRoot, ManifestSource } from "./manifest-source.ts";
 import { artifactInstead } from "./manifest-image.ts";
+import type { ManifestRoot, ManifestSource } from "./manifest-source.ts";
 import { isImageCandidate, noneFor, notAnImage, selectManifest } from "./select-manifest.ts";
 import type { Selection } from "./source-name.ts";
 

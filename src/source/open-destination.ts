@@ -15,8 +15,7 @@ export interface DestinationOptions {
 
 /**
  * Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]` or `docker://NAME[:TAG]` to take images.
- * Null for a text that names no transport. Nothing is visible there before it is committed, but for an empty directory
- * of a layout.
+ * Null for a text that names no transport. Nothing is to be found there before it is committed.
  *
  * Codes: USAGE (no path, a place that cannot be written), UNSUPPORTED (`dir:`), CONFLICT (a directory that holds
  * something else), INVALID_REFERENCE, PERMISSION, SYSTEM.

@@ -1,5 +1,5 @@
-import { layoutInDirectory } from "./layout-files.ts";
 import { openArchiveManifests } from "./archive.ts";
+import { layoutInDirectory } from "./layout-files.ts";
 import type { ManifestSource } from "./manifest-source.ts";
 import { readLayoutManifests } from "./oci-layout.ts";
 import type { SourceOptions } from "./open-source.ts";

@@ -26,6 +26,7 @@ export function registryDestination(
   const manifests = new Map<Digest, OutgoingManifest>();
   return {
     form: "oci",
+    compression: "gzip",
     takesOne: true,
     hasBlob: ({ digest: wanted }, { signal }) => repository.hasBlob(wanted, { signal, onRetry }),
     putBlob: (blob, { signal }) => repository.uploadBlob(blob, () => copies(blob.open()), { signal, onRetry }),

@@ -65,9 +65,7 @@ export async function openRegistryManifests(
     const documents = repositoryDocuments(repository, named, { signal, onRetry });
     const root = { mediaType: named.mediaType, digest: named.digest, size: named.bytes.length };
     const isChoice = !options.all && isIndex(named.mediaType);
-    const descriptor = isChoice
-      ? await selectManifest(documents, root, options.platform ?? hostPlatform())
-      : root;
+    const descriptor = isChoice ? await selectManifest(documents, root, options.platform ?? hostPlatform()) : root;
     return {
       documents,
       roots: [{ descriptor, names: tag === undefined ? [] : [{ domain, path, tag }] }],
