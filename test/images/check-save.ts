@@ -17,6 +17,7 @@ import { measureRun } from "./peak-memory.ts";
 
 /** Most memory that saving an image may take, whatever its size. */
 const MEMORY_LIMIT_KIB = 200 * 1024;
+const LEAVE_MS = 10_000;
 
 const [directory = process.env.LAYERFS_IMAGES, ...only] = process.argv.slice(2);
 if (directory === undefined) fail("name the directory of images: npm run test:save -- DIR [NAME...]");
@@ -90,8 +91,6 @@ async function throughDockerd(place: string, ids: readonly string[]): Promise<{ 
     await daemon.stop();
   }
 }
-
-const LEAVE_MS = 10_000;
 
 /** What dockerd had started may end after it, and has the file system in its mount namespace until then. */
 async function dispose(place: Disposable): Promise<void> {
