@@ -113,6 +113,11 @@ function parseLayerNumber(text: string): number {
   throw usageError(`--layer: expected a number, the lowest is 1, found "${text}"`);
 }
 
+/** Of commands that pack layers. */
+export function compressOption(what: string): Option {
+  return new Option("--compress <way>", what).choices(["gzip", "zstd", "none"]);
+}
+
 /** What was given after the verb wins over what was given before it; storage options add up. */
 export function readSettings(command: Command): Settings {
   const before = command.parent?.opts<GlobalOptions>();

@@ -8,7 +8,9 @@ import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { compareImages } from "./compare-images.ts";
+import { copyImages } from "./copy.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
+import { copyToStore } from "./copy-to-store.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
@@ -42,7 +44,7 @@ import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { saveImages } from "./save.ts";
+import { copyFromStore, type LeasableStores, saveImages } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
 import { statNode } from "./stat-node.ts";
 import { tagImage } from "./tag-image.ts";
@@ -74,6 +76,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
+  const leasable = async (): Promise<LeasableStores> =>
+    isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
     call: { ...call, cache, registries: options.registries },
@@ -86,8 +90,17 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     ),
     save: told(async (names, target, call = {}) => {
       for (const name of names) refuseSource(name, "saved");
-      const mayWrite = !isReadOnly(root);
-      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+      return saveImages(await leasable(), names, target, { ...call, registries: options.registries });
+    }),
+    copy: told(async (from, to, call = {}) => {
+      const { registries: settings, maxConcurrentDownloads } = options;
+      if (parseSourceName(to) === null)
+        return copyToStore({ stores: await writing(), registries, pool }, from, to, {
+          ...call,
+          maxConcurrentDownloads,
+        });
+      if (parseSourceName(from) !== null) return copyImages(from, to, { ...call, registries: settings });
+      return copyFromStore(from, to, leasable, { ...call, registries: settings });
     }),
     push: told(async (name, call = {}) => {
       refuseSource(name, "pushed");

@@ -45,7 +45,7 @@ export interface PulledImage {
 }
 
 /** As many as dockerd. */
-const DOWNLOADS_AT_ONCE = 3;
+export const DOWNLOADS_AT_ONCE = 3;
 
 /** Pulls a tag, a digest or all tags of a repository, one after the other. */
 export async function pullImage(

@@ -64,7 +64,7 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
 }
 
 async function* openTar(bytes: LayerBytes, options: UnpackOptions): AsyncGenerator<Buffer> {
-  if (bytes.kind === "stored") return yield* openStoredTar(bytes);
+  if (bytes.kind === "stored") return yield* openStoredTar(bytes, { reuseBuffer: true });
   // The reader is done with a chunk when it asks for the next; an inflating stream holds several.
   const isTar = detectCompression(await firstBytes(bytes, options.signal)) === "none";
   const blob = verifiedBlob(bytes, isTar, options);
