@@ -48,6 +48,10 @@ export type ProgressEvent =
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
+  /** `repository` in full, such as `docker.io/library/nginx`. */
+  | { readonly type: "push-start"; readonly repository: string }
+  /** The registry has the image; as in `PushedTag`. */
+  | { readonly type: "push-done"; readonly tag: string; readonly digest: Digest; readonly size: number }
   /**
    * A layer that must be unpacked; `total` are its stored bytes. In a push a layer is first compressed, of which `total`
    * are about the uncompressed bytes, and then sent: both are told so. Here and below `blob` is its digest in a registry.
@@ -69,6 +73,8 @@ export type ProgressEvent =
     }
   /** The layer was there already: in the store, or in the registry that it is pushed to. */
   | { readonly type: "layer-exists"; readonly layer: Digest; readonly blob?: Digest | undefined }
+  /** Another repository of the registry had the layer that is pushed; `from` without the registry. */
+  | { readonly type: "layer-mounted"; readonly layer: Digest; readonly from: string }
   /** Stored bytes of a layer that came since the last such event; `disk`: an earlier attempt had fetched them. */
   | {
       readonly type: "download-progress";

@@ -68,7 +68,7 @@ describe("pushImages", () => {
     expect(again.tags[0]!.digest).toBe(first.tags[0]!.digest);
     expect(again.tags[0]!.layers.map(({ how }) => how)).toEqual(["exists", "exists"]);
     expect(registry.requests.filter((request) => !request.startsWith("stat"))).toEqual(["put 1"]);
-    expect(events.map(({ type }) => type)).toEqual(["layer-exists", "layer-exists"]);
+    expect(events.map(({ type }) => type)).toEqual(["push-start", "layer-exists", "layer-exists", "push-done"]);
   });
 
   it("sends the same blobs from another store and another driver", async () => {
