@@ -1,23 +1,23 @@
 /**
- * `npm run bench -- load`: times loading images into an empty store, with other programs of the machine beside layerfs,
- * and writes docs/performance.md. Needs root: each run has a fresh ext4 of its own, in a private mount namespace.
+ * `npm run bench -- OPERATION`: times load, save, pull or push, with other programs of the machine beside layerfs, and
+ * writes docs/performance.md. Needs root: the stores lie on a fresh ext4, in a private mount namespace.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { benchmark } from "./benchmark.ts";
 import { command } from "./file-system.ts";
-import { benchmarkLoad } from "./load.ts";
-import { PICTURE, renderChart, renderText, withResults } from "./render.ts";
-import type { Results } from "./results.ts";
+import { pictureOf, renderChart, renderText, withResults } from "./render.ts";
+import { OPERATIONS, type Operation, type Results } from "./results.ts";
 
-const USAGE = `usage: npm run bench -- load --images DIR [options]
+const USAGE = `usage: npm run bench -- load|save|pull|push --images DIR [options]
   --images DIR   a directory with docker/NAME.tar and oci/NAME
   --image NAMES  which of them, with commas between (default: all)
   --only PEERS   which of layerfs,docker,podman,skopeo,umoci,ctr (default: all)
   --runs N       runs of each (default: 5)
   --size GIB     size of the file system (default: 10)
-  --results FILE where the figures go as JSON (default: docs/performance-load.json)
+  --results FILE where the figures go as JSON (default: docs/performance-OPERATION.json)
   --no-docs      leave docs/performance.md and its picture as they are
 `;
 const checkout = join(import.meta.dirname, "..");
@@ -32,19 +32,21 @@ const { values, positionals } = parseArgs({
     only: { type: "string", default: "" },
     runs: { type: "string", default: "5" },
     size: { type: "string", default: "10" },
-    results: { type: "string", default: join(checkout, "docs/performance-load.json") },
+    results: { type: "string" },
     docs: { type: "boolean", default: true },
   },
 });
 const { images } = values;
 
-if (positionals.join() !== "load" || images === undefined) {
+const operation = OPERATIONS.find((name) => name === positionals.join());
+
+if (operation === undefined || images === undefined) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
 } else if (process.env[NAMESPACE_MARK] === undefined) {
   process.exitCode = inOwnNamespace();
 } else {
-  await load(resolve(images));
+  await run(operation, resolve(images));
 }
 
 function inOwnNamespace(): number {
@@ -53,9 +55,10 @@ function inOwnNamespace(): number {
   return spawnSync("unshare", words, { stdio: "inherit", env }).status ?? 1;
 }
 
-async function load(directory: string): Promise<void> {
+async function run(operation: Operation, directory: string): Promise<void> {
   const names = list(values.image);
-  const results = await benchmarkLoad({
+  const results = await benchmark({
+    operation,
     directory,
     images: names.length > 0 ? names : readdirSync(join(directory, "oci")).sort(),
     runs: Number(values.runs),
@@ -65,8 +68,9 @@ async function load(directory: string): Promise<void> {
     log: (line) => process.stderr.write(`${line}\n`),
   });
   process.stdout.write(renderText(results));
-  mkdirSync(dirname(values.results), { recursive: true });
-  writeFileSync(values.results, `${JSON.stringify(results, null, 2)}\n`);
+  const file = values.results ?? join(checkout, `docs/performance-${operation}.json`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
   if (values.docs) writeDocs(results);
 }
 
@@ -81,7 +85,7 @@ function builtLayerfs(): string[] {
 function writeDocs(results: Results): void {
   const page = join(checkout, "docs/performance.md");
   writeFileSync(page, withResults(readFileSync(page, "utf8"), results));
-  writeFileSync(join(checkout, "docs", PICTURE), renderChart(results));
+  writeFileSync(join(checkout, "docs", pictureOf(results)), renderChart(results));
 }
 
 function list(text: string): string[] {

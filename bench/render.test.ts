@@ -20,7 +20,7 @@ const RESULTS: Results = {
   versions: { layerfs: "0.1.0", docker: "20.10.24" },
   missing: [{ peer: "podman", form: "docker-archive", reason: "there is no podman on PATH" }],
   samples: [
-    sample("umoci", 8, "oci"),
+    sample("umoci", 8, "OCI layout"),
     sample("layerfs", 2),
     sample("docker", 5),
     sample("layerfs", 3),
@@ -35,7 +35,7 @@ describe("tasksOf", () => {
       ["layerfs", 2.5, 0.5],
       ["docker", 5, 1],
     ]);
-    expect(layout).toMatchObject({ form: "oci", rows: [{ peer: "umoci", ratio: 1 }] });
+    expect(layout).toMatchObject({ form: "OCI layout", rows: [{ peer: "umoci", ratio: 1 }] });
   });
 
   it("has no ratio where layerfs is alone", () => {

@@ -1,19 +1,26 @@
 import { svgElement, svgPicture, svgText } from "../src/cli/render/svg.ts";
-import { type InputForm, OURS, type Results, type Row, type Task, tasksOf } from "./results.ts";
+import { type Operation, OURS, type Results, type Row, type Task, tasksOf } from "./results.ts";
 
-const BEGIN = "<!-- Made by `npm run bench -- load`. -->\n";
-const END = "<!-- End of load. -->";
-export const PICTURE = "performance-load.svg";
-
-const FORMS: Readonly<Record<InputForm, string>> = { "docker-archive": "docker-archive", oci: "OCI layout" };
+const TITLES: Readonly<Record<Operation, string>> = {
+  load: "Time to load an image into an empty store",
+  save: "Time to save an image to /dev/null",
+  pull: "Time to pull an image into an empty store",
+  push: "Time to push an image to an empty registry",
+};
 const HEADINGS = ["image", "peer", "median s", "min-max s", "user+sys CPU s", "peak RSS MiB", "to fastest peer"];
+
+/** The picture's name in docs/. */
+export function pictureOf({ operation }: Results): string {
+  return `performance-${operation}.svg`;
+}
 
 /** The page with the results between its markers. */
 export function withResults(page: string, results: Results): string {
-  const from = page.indexOf(BEGIN);
-  const to = page.indexOf(END, from);
+  const begin = `<!-- Made by \`npm run bench -- ${results.operation}\`. -->\n`;
+  const from = page.indexOf(begin);
+  const to = page.indexOf(`<!-- End of ${results.operation}. -->`, from);
   if (from === -1 || to === -1) throw new Error("the page has no place for the results");
-  return page.slice(0, from + BEGIN.length) + renderMarkdown(results) + page.slice(to);
+  return page.slice(0, from + begin.length) + renderMarkdown(results) + page.slice(to);
 }
 
 export function renderMarkdown(results: Results): string {
@@ -25,13 +32,13 @@ export function renderMarkdown(results: Results): string {
       .map(([peer, version]) => `${peer} ${version}`)
       .join("; ")}.`,
     "",
-    `![How long loading takes, bar by bar](${PICTURE})`,
+    `![${TITLES[results.operation]}, bar by bar](${pictureOf(results)})`,
     "",
     ...[HEADINGS, HEADINGS.map(() => "---"), ...tasksOf(results.samples).flatMap(cellsOf)].map(
       (cells) => `| ${cells.join(" | ")} |`,
     ),
     ...(missing.length === 0 ? [] : [""]),
-    ...missing.map(({ peer, form, reason }) => `Not measured: ${peer} (${FORMS[form]}), because ${reason}.`),
+    ...missing.map(({ peer, form, reason }) => `Not measured: ${peer} (${form}), because ${reason}.`),
     "",
   ].join("\n");
 }
@@ -46,13 +53,13 @@ export function renderText({ samples, missing }: Results): string {
       .join("  ")
       .trimEnd(),
   );
-  const left = missing.map(({ peer, form, reason }) => `Not measured: ${peer} (${FORMS[form]}), because ${reason}`);
+  const left = missing.map(({ peer, form, reason }) => `Not measured: ${peer} (${form}), because ${reason}`);
   return [...lines, ...left, ""].join("\n");
 }
 
 function cellsOf({ form, image, rows }: Task): string[][] {
   return rows.map((row) => [
-    `${image}, ${FORMS[form]}`,
+    `${image}, ${form}`,
     row.peer,
     row.median.toFixed(2),
     `${row.min.toFixed(2)}-${row.max.toFixed(2)}`,
@@ -71,19 +78,19 @@ const PEER_COLOUR = "#b4becb";
 const INK = "#1f2933";
 
 /** A bar for each peer, the image's slowest as long as there is room; a thin line from the quickest run to the slowest. */
-export function renderChart({ samples }: Results): string {
-  const parts = text(24, 36, "Time to load an image into an empty store", { size: 18, weight: "bold" });
+export function renderChart({ operation, samples }: Results): string {
+  const parts = text(24, 36, TITLES[operation], { size: 18, weight: "bold" });
   parts.push(
     ...text(24, 56, "Median of wall-clock time, writing to the disk included; shorter is better.", { size: 12 }),
   );
   let y = 84;
   for (const { form, image, rows } of tasksOf(samples)) {
-    parts.push(...text(24, y + 4, `${image}, ${FORMS[form]}`, { size: 13, weight: "bold" }));
+    parts.push(...text(24, y + 4, `${image}, ${form}`, { size: 13, weight: "bold" }));
     const longest = Math.max(...rows.map(({ max }) => max));
     for (const [index, row] of rows.entries()) parts.push(...bar(row, longest, y + 14 + index * ROW));
     y += 14 + rows.length * ROW + 24;
   }
-  return svgPicture({ width: WIDTH, height: y }, "Time to load an image", parts);
+  return svgPicture({ width: WIDTH, height: y }, TITLES[operation], parts);
 }
 
 function bar(row: Row, longest: number, y: number): string[] {

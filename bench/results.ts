@@ -1,11 +1,23 @@
 import { type Sample, type Summary, summarise } from "./statistics.ts";
 
-/** The form in which an image is given to the peers. */
-export type InputForm = "docker-archive" | "oci";
+export const OPERATIONS = ["load", "save", "pull", "push"] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** Where the image comes from or goes to, outside the program's own store. */
+export const FORMS = ["docker-archive", "OCI layout", "registry"] as const;
+export type Form = (typeof FORMS)[number];
+
+/** The forms that each operation is measured with. */
+export const FORMS_OF: Readonly<Record<Operation, readonly Form[]>> = {
+  load: ["docker-archive", "OCI layout"],
+  save: ["docker-archive"],
+  pull: ["registry"],
+  push: ["registry"],
+};
 
 /** Everything that one benchmark found, as it is written to a file. */
 export interface Results {
-  readonly operation: "load";
+  readonly operation: Operation;
   /** RFC 3339, UTC. */
   readonly date: string;
   readonly machine: Machine;
@@ -27,13 +39,13 @@ export interface Machine {
 /** A peer that was not measured, and why. */
 export interface Missing {
   readonly peer: string;
-  readonly form: InputForm;
+  readonly form: Form;
   readonly reason: string;
 }
 
 export interface TaskSample extends Sample {
   readonly peer: string;
-  readonly form: InputForm;
+  readonly form: Form;
   readonly image: string;
 }
 
@@ -45,21 +57,21 @@ export interface Row extends Summary {
 
 /** One image in one form, and how long each peer took for it, the fastest first. */
 export interface Task {
-  readonly form: InputForm;
+  readonly form: Form;
   readonly image: string;
   readonly rows: readonly Row[];
 }
 
 export const OURS = "layerfs";
 
-/** In the order in which the images were first measured, archives before layouts. */
+/** In the order in which the images were first measured, one form after the other. */
 export function tasksOf(samples: readonly TaskSample[]): Task[] {
   const groups = Map.groupBy(samples, ({ form, image }) => `${form} ${image}`);
   const tasks = [...groups.values()].map((group): Task => {
     const [first] = group as [TaskSample, ...TaskSample[]];
     return { form: first.form, image: first.image, rows: rowsOf(group) };
   });
-  return tasks.sort((a, b) => (a.form < b.form ? -1 : Number(a.form > b.form)));
+  return tasks.sort((a, b) => FORMS.indexOf(a.form) - FORMS.indexOf(b.form));
 }
 
 function rowsOf(samples: readonly TaskSample[]): Row[] {

@@ -3,8 +3,10 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
+import { exportCommand } from "./commands/export.ts";
 import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
@@ -13,7 +15,9 @@ import { loadCommand } from "./commands/load.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
 import { pullCommand } from "./commands/pull.ts";
+import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
+import { saveCommand } from "./commands/save.ts";
 import { tagCommand } from "./commands/tag.ts";
 import { umountCommand } from "./commands/umount.ts";
 import { unpackCommand } from "./commands/unpack.ts";
@@ -29,9 +33,20 @@ import { usageError } from "./usage.ts";
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
   [
     "Images:",
-    [pullCommand, loadCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
+    [
+      pullCommand,
+      pushCommand,
+      loadCommand,
+      saveCommand,
+      imagesCommand,
+      inspectCommand,
+      historyCommand,
+      explainCommand,
+      tagCommand,
+      rmiCommand,
+    ],
   ],
-  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand]],
+  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand, cpCommand, exportCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];

@@ -86,7 +86,7 @@ function collect(text: string, before: readonly string[] = []): readonly string[
 
 /** The operand of commands that read an image wherever it lies. */
 export const IMAGE_OPERAND =
-  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH";
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker-root:PATH[:IMAGE]";
 
 export interface SourceChoice {
   readonly platform?: string;

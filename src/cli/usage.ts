@@ -12,3 +12,8 @@ export function refuseTerminalInput(
 ): void {
   if (stdin.isTTY) throw usageError(`requested ${wanted} from stdin, but stdin is a terminal`, hint);
 }
+
+/** Fails with USAGE where a tar would go to somebody's screen. */
+export function refuseTerminalOutput(stdout: { readonly isTTY?: boolean | undefined }, hint: string): void {
+  if (stdout.isTTY) throw usageError("cowardly refusing to write a tar to a terminal", hint);
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { globMatcher } from "./glob.ts";
+import { globMatcher, pathGlobMatcher } from "./glob.ts";
 
 describe("a glob", () => {
   it.each([
@@ -26,5 +26,25 @@ describe("a glob", () => {
 
   it.each(["[", "a[", "[]", "[^]", "[a", "[a-]", "[-z]", "a\\"])("%j is refused", (pattern) => {
     expect(() => globMatcher(pattern)).toThrow(expect.objectContaining({ code: "INVALID_REFERENCE" }));
+  });
+});
+
+describe("a glob of paths", () => {
+  it.each([
+    ["**/package.json", "package.json", true],
+    ["**/package.json", "usr/lib/node_modules/npm/package.json", true],
+    ["**/package.json", "usr/xpackage.json", false],
+    ["/etc/os-release", "etc/os-release", true],
+    ["etc/os-release", "/etc/os-release", true],
+    ["etc/*", "etc/ssl/certs", false],
+    ["etc/**", "etc/ssl/certs", true],
+    ["etc/**", "etc", false],
+    ["var/**/status", "var/status", true],
+    ["var/**/status", "var/lib/dpkg/status", true],
+    ["*.so", "lib/a.so", false],
+    ["**", "a/b", true],
+    ["b*/[ab].?", "bin/b.c", true],
+  ])("%j on %j gives %j", (pattern, path, expected) => {
+    expect(pathGlobMatcher(pattern)(path)).toBe(expected);
   });
 });

@@ -6,7 +6,28 @@ import { LayerfsError, printable } from "./errors.ts";
  * returned function tells whether the whole text matches. Fails with INVALID_REFERENCE where a class or an escape has no end.
  */
 export function globMatcher(pattern: string): (text: string) => boolean {
-  let rest = pattern;
+  const expression = new RegExp(`^${globSource(pattern, pattern)}$`, "su");
+  return (text) => expression.test(text);
+}
+
+/**
+ * The same for paths: a part `**` stands for any number of directories, none among them, and at the end for all that
+ * lies below. The whole path must match; a `/` in front of it, and of the pattern, counts for nothing.
+ */
+export function pathGlobMatcher(pattern: string): (path: string) => boolean {
+  const parts = pattern.split("/").filter((part) => part !== "");
+  const sources = parts.map((part, index) => {
+    const isLast = index === parts.length - 1;
+    if (part === "**") return isLast ? ".+" : "(?:[^/]+/)*";
+    return `${globSource(part, pattern)}${isLast ? "" : "/"}`;
+  });
+  const expression = new RegExp(`^/?${sources.join("")}$`, "su");
+  return (path) => expression.test(path);
+}
+
+/** A regular expression for `part` of the glob `pattern`. */
+function globSource(part: string, pattern: string): string {
+  let rest = part;
   let source = "";
   while (rest !== "") {
     const [token = ""] = TOKEN.exec(rest) ?? [];
@@ -17,8 +38,7 @@ export function globMatcher(pattern: string): (text: string) => boolean {
     source += translate(token);
     rest = rest.slice(token.length);
   }
-  const expression = new RegExp(`^${source}$`, "su");
-  return (text) => expression.test(text);
+  return source;
 }
 
 /** An escaped character, a class of at least one member, or any other character that begins nothing. */

@@ -26,6 +26,8 @@ export interface Layer {
   open(): AsyncIterable<Uint8Array>;
   /** The layer's uncompressed tar, not yet verified against `diffID`. */
   openTar(): AsyncIterable<Uint8Array>;
+  /** Bytes of the uncompressed tar, where they can be told without reading it; a tar's header needs them first. */
+  readonly tarSize?: (() => Promise<number>) | undefined;
 }
 
 /** An image, wherever it lies. Its id is the digest of its config's bytes. */

@@ -3,8 +3,11 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { PullOptions, PullResult } from "./pull.ts";
+import type { PushOptions, PushResult } from "./push.ts";
+import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -45,9 +48,18 @@ export type ProgressEvent =
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
-  /** A layer that must be unpacked; `total` are its stored bytes. Here and below `blob` is its digest in a registry. */
-  | { readonly type: "layer-start"; readonly layer: Digest; readonly blob?: Digest | undefined; readonly total: number }
-  /** Stored bytes that were read since the last such event. */
+  /**
+   * A layer that must be unpacked; `total` are its stored bytes. In a push a layer is first compressed, of which `total`
+   * are about the uncompressed bytes, and then sent: both are told so. Here and below `blob` is its digest in a registry.
+   */
+  | {
+      readonly type: "layer-start";
+      readonly layer: Digest;
+      readonly blob?: Digest | undefined;
+      readonly total: number;
+      readonly activity?: "compressing" | "sending" | undefined;
+    }
+  /** Bytes of those that were read or sent since the last such event. */
   | { readonly type: "layer-progress"; readonly layer: Digest; readonly bytes: number }
   | {
       readonly type: "layer-done";
@@ -55,7 +67,7 @@ export type ProgressEvent =
       readonly blob?: Digest | undefined;
       readonly warnings: readonly Warning[];
     }
-  /** The layer was in the store already. */
+  /** The layer was there already: in the store, or in the registry that it is pushed to. */
   | { readonly type: "layer-exists"; readonly layer: Digest; readonly blob?: Digest | undefined }
   /** Stored bytes of a layer that came since the last such event; `disk`: an earlier attempt had fetched them. */
   | {
@@ -132,6 +144,7 @@ export interface ImageInspection {
   /** Bytes of the content of all its layers. */
   readonly Size: number;
   readonly VirtualSize: number;
+  /** Of an image in a source: no data, and no name. */
   readonly GraphDriver: { readonly Data: Readonly<Record<string, string>> | null; readonly Name: string };
   /** DiffIDs, lowest first. */
   readonly RootFS: { readonly Type: string; readonly Layers?: readonly Digest[] };
@@ -193,6 +206,7 @@ export interface MountSummary {
 }
 
 export interface UnmountRequest {
+  /** Directory of a mount, or name or id of an image that is mounted once; what begins with `/` or `./` is a directory. */
   readonly target: string;
   /** Throw away what was changed in a read-write mount; without it such a mount with changes stays. */
   readonly discard?: boolean | undefined;
@@ -261,11 +275,27 @@ export interface Engine extends AsyncDisposable {
    * a blob once; what a call that failed or was killed had fetched is not fetched again (docs/pull.md).
    */
   pull(reference: string, options?: PullOptions): Promise<PullResult>;
+  /**
+   * Writes images, named as in `docker save`, to an archive or another place; the same images give the same bytes. An
+   * image that is missing fails it before a byte is out, a layer that is not what it was when it is read. Works also
+   * while dockerd holds the root.
+   */
+  save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
+  /**
+   * Sends an image to the registry of its name (`latest` where that has no tag), or all tags of a repository. Layers that
+   * the registry has are not sent. Fails with NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, REGISTRY; with DIGEST_MISMATCH, naming
+   * layer and path, where a stored layer is not what it was.
+   */
+  push(name: string, options?: PushOptions): Promise<PushResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
-  inspect(image: string): Promise<ImageInspection>;
+  /**
+   * Here and wherever a call takes `ReadOptions` or `SourceCallOptions`, `image` is a name or id, or names a source that
+   * holds one image: then no data root takes part. For their sizes all layers of a source are read, and verified.
+   */
+  inspect(image: string, options?: ReadOptions): Promise<ImageInspection>;
   /** Newest step first. */
-  history(image: string): Promise<HistoryStep[]>;
+  history(image: string, options?: ReadOptions): Promise<HistoryStep[]>;
   /** The stack of layers of an image. With a path, also which of them put it there, replaced or deleted it. */
   explain(image: string, options?: ExplainOptions): Promise<Explanation>;
   /**
@@ -284,16 +314,18 @@ export interface Engine extends AsyncDisposable {
     options?: { readonly force?: boolean | undefined; readonly prune?: boolean | undefined },
   ): Promise<RemovedImage>;
 
-  /** Returns the directory where the tree is. Fails with PERMISSION where the system does not let it mount. */
+  /**
+   * Returns the directory where the tree is. A root that a dockerd runs on, or that lies on a read-only file system, is
+   * not changed: a mount is then read-only, wants a target and is not recorded. Fails with PERMISSION where the system
+   * does not let it mount.
+   */
   mount(request: MountRequest): Promise<string>;
   mountDirectories(request: DirectoriesMountRequest): Promise<void>;
-  unmount(request: UnmountRequest): Promise<void>;
+  /** Returns the directory. Fails with CONFLICT where changes would be lost, AMBIGUOUS for an image mounted twice. */
+  unmount(request: UnmountRequest): Promise<string>;
   mounts(): Promise<MountSummary[]>;
 
-  /**
-   * Writes the image's tree to a directory that is empty or absent. Here and in `list` and `readFile`, `image` is a name
-   * or id, or names a source that holds one image: then no data root takes part.
-   */
+  /** Writes the image's tree to a directory that is empty or absent. */
   unpack(
     image: string,
     directory: string,
@@ -301,6 +333,14 @@ export interface Engine extends AsyncDisposable {
   ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
   list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
+  /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
+  export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
+  /** The same into a file, which becomes visible when it is whole. */
+  exportToFile(image: string, file: string, options?: ReadOptions): Promise<void>;
+  /** A node with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
+  copyTar(image: string, path: string, options?: CopyOptions): AsyncIterable<Buffer>;
+  /** Copies a node with all below it to this machine, by the rules of `docker cp`. */
+  copyOut(image: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
   /** A file's content, symlinks followed inside the image. */
   readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
 

@@ -49,7 +49,7 @@ async function explainAddress(stores: Stores, { id, path }: LayerAddress): Promi
     role: roleOf(id, { isLayer: record !== null, owner, isMount: mount !== undefined, isLeased: lease !== undefined }),
     ...(isThere ? whereItLies(stores, id) : { directory: null, link: null }),
     layer: record === null ? null : { chainID: record.chainID, diffID: record.diffID, size: record.size },
-    images: record === null ? [] : imagesOn(stores, record.chainID),
+    images: record === null ? imagesBelow(stores, owner) : imagesOn(stores, record.chainID),
     containers: (owner === undefined ? standing : [owner]).map((container) => nameContainer(stores.root, container.id)),
     owner: mount?.target ?? lease?.reason ?? null,
     path: path === null || path === "" ? null : `/${path}`,
@@ -134,6 +134,12 @@ function imagesOn(stores: Stores, chainID: Digest): LayerUse[] {
       { id, names, index, count: chain.length, createdBy: layerMakers(config.history)[index]?.createdBy ?? null },
     ];
   });
+}
+
+/** Images whose topmost layer a container stands on: its own, and others of the same layers. */
+function imagesBelow(stores: Stores, container: ContainerRecord | undefined): LayerUse[] {
+  if (container === undefined || container.parent === null) return [];
+  return imagesOn(stores, container.parent).filter(({ index, count }) => index === count - 1);
 }
 
 /** Containers whose image, which may be removed by now, has the layer. */

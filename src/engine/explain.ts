@@ -15,6 +15,9 @@ import { storedEntries } from "./stored-entries.ts";
 import { isThere, type StoredImage, whileThere } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
+/** The kernel takes one page of mount options (mount(2)); what goes beyond it fails. */
+const MAX_COMMAND = 4096;
+
 /**
  * The whole way from a name to the directories on disk. What the driver has lost is told in `problems`, for that is
  * when one asks. Fails as `openStoredImage`, and with NOT_FOUND for a path that no layer has.
@@ -98,10 +101,9 @@ function mountCommands(
     layers.flatMap(({ directory, link }) => (directory === null || link === null ? [] : [[directory, link] as const])),
   );
   const [step] = plan;
-  return {
-    mountCommand: plan.map(mountCommand).join(" && "),
-    shortMountCommand: step === undefined || plan.length > 1 ? null : shortMountCommand(step, driver.home, shortPaths),
-  };
+  const long = plan.map(mountCommand).join(" && ");
+  const short = step === undefined || plan.length > 1 ? null : shortMountCommand(step, driver.home, shortPaths);
+  return { mountCommand: long.length > MAX_COMMAND ? (short ?? long) : long, shortMountCommand: short };
 }
 
 function unlessBroken<T>(read: () => T, problems: string[]): T | null {

@@ -1,8 +1,12 @@
+import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
+import { familiarString } from "../core/reference.ts";
 import { readParents } from "../image/metadata.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
-import type { HistoryStep } from "./engine.ts";
+import type { HistoryStep, ReadOptions } from "./engine.ts";
+import { layerSizes } from "./layer-size.ts";
+import type { OpenedImage } from "./source.ts";
 import { openStoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
@@ -13,22 +17,41 @@ import type { Stores } from "./stores.ts";
  */
 export function imageHistory(stores: Stores, text: string): HistoryStep[] {
   const { id, config, layers } = openStoredImage(stores, text);
-  const sizes = layers.map(({ size }) => size).values();
-  const steps = config.history.map(({ emptyLayer, created = null, createdBy = "", comment = "" }): HistoryStep => {
-    const size = emptyLayer ? 0 : sizes.next().value;
+  const sizes = layers.map(({ size }) => size);
+  return steps(id, config, sizes, lineageOf(stores, id));
+}
+
+/** The same of an image that lies in a source. All layers are read for their sizes, and verified. */
+export async function sourceHistory({ image }: OpenedImage, options: ReadOptions): Promise<HistoryStep[]> {
+  const { id, config, names } = image;
+  const tags = names.filter(({ digest }) => digest === undefined).map(familiarString);
+  return steps(id, config, await layerSizes(image, options), [{ id, tags }]);
+}
+
+type Ancestor = Pick<HistoryStep, "id" | "tags">;
+
+/** `sizes`: of the layers, lowest first. `lineage`: the image, its parent and so on. */
+function steps(
+  id: Digest,
+  { history }: ImageConfig,
+  sizes: readonly number[],
+  lineage: readonly Ancestor[],
+): HistoryStep[] {
+  const left = sizes.values();
+  const made = history.map(({ emptyLayer, created = null, createdBy = "", comment = "" }): HistoryStep => {
+    const size = emptyLayer ? 0 : left.next().value;
     if (size === undefined) {
       throw new LayerfsError("INVALID_CONFIG", `image ${id}: too many non-empty layers in History section`, {
-        hint: `it has ${layers.length} layers`,
+        hint: `it has ${sizes.length} layers`,
       });
     }
     return { id: null, created, createdBy, size, comment, tags: [] };
   });
-  const lineage = lineageOf(stores, id);
-  return steps.reverse().map((step, index) => ({ ...step, ...lineage[index] }));
+  return made.reverse().map((step, index) => ({ ...step, ...lineage[index] }));
 }
 
 /** The image, its parent and so on, as far as they are recorded. */
-function lineageOf(stores: Stores, id: Digest): Pick<HistoryStep, "id" | "tags">[] {
+function lineageOf(stores: Stores, id: Digest): Ancestor[] {
   const parents = readParents(stores.images);
   const repositories = readRepositories(stores.images);
   const ids = new Set<Digest>();

@@ -1,7 +1,11 @@
 import type { ImageConfig } from "../core/config.ts";
+import type { Digest } from "../core/digest.ts";
+import { familiarName, familiarString } from "../core/reference.ts";
 import { readLastTagTime, readParents } from "../image/metadata.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
-import type { ImageInspection, RunConfigDocument } from "./engine.ts";
+import type { ImageInspection, ReadOptions, RunConfigDocument } from "./engine.ts";
+import { layerSizes } from "./layer-size.ts";
+import type { OpenedImage } from "./source.ts";
 import { openStoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
@@ -11,18 +15,52 @@ const NO_TIME = "0001-01-01T00:00:00Z";
 /** Everything that is known of an image, in Docker's words (moby, daemon/images/image_inspect.go). */
 export function inspectImage(stores: Stores, text: string): ImageInspection {
   const { id, config, layers } = openStoredImage(stores, text);
-  const { raw } = config;
   const { driver } = stores.layers;
   const names = Map.groupBy(tagsOf(readRepositories(stores.images), id), ({ repository, name }) =>
     name.startsWith("@", repository.length) ? "digests" : "tags",
   );
-  const size = layers.reduce((sum, layer) => sum + layer.size, 0);
   const top = layers.at(-1);
+  return describe(id, config, {
+    tags: (names.get("tags") ?? []).map(({ name }) => name),
+    digests: (names.get("digests") ?? []).map(({ name }) => name),
+    parent: readParents(stores.images).get(id) ?? "",
+    size: layers.reduce((sum, layer) => sum + layer.size, 0),
+    graphDriver: { Data: top === undefined ? null : driver.data(top.cacheID), Name: driver.name },
+    lastTagTime: readLastTagTime(stores.images, id),
+  });
+}
+
+/** The same of an image that lies in a source, where no driver has it. All layers are read for their size, and verified. */
+export async function inspectSource({ image }: OpenedImage, options: ReadOptions): Promise<ImageInspection> {
+  const { id, config, names, manifest } = image;
+  const sizes = await layerSizes(image, options);
+  return describe(id, config, {
+    tags: names.filter(({ digest }) => digest === undefined).map(familiarString),
+    digests: manifest === undefined ? [] : names.map((name) => `${familiarName(name)}@${manifest.digest}`),
+    parent: "",
+    size: sizes.reduce((sum, size) => sum + size, 0),
+    graphDriver: { Data: null, Name: "" },
+    lastTagTime: null,
+  });
+}
+
+/** What is told of an image by the place where it lies. */
+interface Place {
+  readonly tags: readonly string[];
+  readonly digests: readonly string[];
+  readonly parent: string;
+  readonly size: number;
+  readonly graphDriver: ImageInspection["GraphDriver"];
+  readonly lastTagTime: string | null;
+}
+
+function describe(id: Digest, config: ImageConfig, place: Place): ImageInspection {
+  const { raw } = config;
   return {
     Id: id,
-    RepoTags: (names.get("tags") ?? []).map(({ name }) => name),
-    RepoDigests: (names.get("digests") ?? []).map(({ name }) => name),
-    Parent: readParents(stores.images).get(id) ?? "",
+    RepoTags: place.tags,
+    RepoDigests: place.digests,
+    Parent: place.parent,
     Comment: textOf(raw.comment) || (config.history.at(-1)?.comment ?? ""),
     Created: withoutTrailingZeros(config.created ?? NO_TIME),
     Container: textOf(raw.container),
@@ -34,11 +72,11 @@ export function inspectImage(stores: Stores, text: string): ImageInspection {
     ...optional("Variant", raw.variant),
     Os: config.os,
     ...optional("OsVersion", config.osVersion),
-    Size: size,
-    VirtualSize: size,
-    GraphDriver: { Data: top === undefined ? null : driver.data(top.cacheID), Name: driver.name },
+    Size: place.size,
+    VirtualSize: place.size,
+    GraphDriver: place.graphDriver,
     RootFS: rootFS(config),
-    Metadata: { LastTagTime: readLastTagTime(stores.images, id) ?? NO_TIME },
+    Metadata: { LastTagTime: place.lastTagTime ?? NO_TIME },
   };
 }
 

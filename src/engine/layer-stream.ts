@@ -1,14 +1,15 @@
-import { createHash } from "node:crypto";
 import { decompress } from "../compression/decompress.ts";
 import { throwIfCancelled } from "../core/cancellation.ts";
-import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Layer } from "../core/image.ts";
+import { verified } from "../core/verified.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, tarReader } from "../tar/reader.ts";
 import { classifyEntry, cleanPath, pathKey } from "../union/entry-path.ts";
+import { cutRange, type WholeRange } from "../view/content-range.ts";
 import type { LayerEntry } from "../view/merged-tree.ts";
-import type { ReadOptions } from "./engine.ts";
+import type { CallOptions } from "./engine.ts";
+import { type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
 
 /*
  * A layer of a source has no store that knows its files by their names. Its entries are told apart by their number in
@@ -18,75 +19,45 @@ import type { ReadOptions } from "./engine.ts";
 
 /** As many as a layer may have that is unpacked. */
 const MAX_ENTRIES = 4_000_000;
-const ZEROS = Buffer.alloc(64 * 1024);
 
 /**
  * The entries of a layer, for the merged tree. The layer's bytes are verified when all are read: DIGEST_MISMATCH.
  * Further codes: INVALID_COMPRESSION, INVALID_TAR, LIMIT_EXCEEDED, CANCELLED.
  */
-export async function* layerEntries(layer: Layer, { signal }: ReadOptions): AsyncGenerator<LayerEntry> {
+export async function* layerEntries(layer: Layer, options: CallOptions): AsyncGenerator<LayerEntry> {
   const read: LayerEntry[] = [];
   const stored = storedNames();
   const reader = tarReader({ ...IGNORE, entry: (entry) => read.push({ entry, storedName: stored(entry) }) });
-  for await (const chunk of verifiedTar(layer)) {
-    throwIfCancelled(signal);
+  for await (const chunk of verifiedTar(layer, options)) {
+    throwIfCancelled(options.signal);
     reader.write(chunk);
     yield* read.splice(0);
   }
   reader.end();
 }
 
-/** The content of the file with this stored name, holes of a sparse file as zeros. */
-export async function* layerContent(layer: Layer, storedName: Buffer, { signal }: ReadOptions): AsyncGenerator<Buffer> {
-  const content = new ContentOf(Number(storedName.toString()));
-  const reader = tarReader(content);
-  for await (const chunk of layer.openTar()) {
-    throwIfCancelled(signal);
-    reader.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-    yield* content.take();
-    if (content.isDone) return;
+/** The bytes of the file with this stored name, holes of a sparse file as zeros. */
+export async function* layerContent(
+  layer: Layer,
+  storedName: Buffer,
+  range: WholeRange,
+  { signal }: CallOptions,
+): AsyncGenerator<Buffer> {
+  const wanted = (_: TarEntry, name: Buffer): boolean => name.equals(storedName);
+  for await (const { content } of passTar(buffers(layer.openTar()), storedNames(), wanted, signal)) {
+    if (content === null) continue;
+    yield* cutRange(content, range);
+    return;
   }
 }
 
-/** Collects the content of one entry; the bytes of a hole are counted and made when they are taken, for it may be huge. */
-class ContentOf implements TarHandler {
-  isDone = false;
-  readonly #wanted: number;
-  #number = -1;
-  #size = 0;
-  #end = 0;
-  #pieces: { readonly hole: number; readonly bytes: Buffer }[] = [];
+/** Reads a layer once, with the bytes of the files that are wanted; verified when all is read, as `layerEntries`. */
+export function layerPass(layer: Layer, wants: Wants, options: CallOptions): AsyncGenerator<PassedEntry> {
+  return passTar(verifiedTar(layer, options), storedNames(), wants, options.signal);
+}
 
-  constructor(wanted: number) {
-    this.#wanted = wanted;
-  }
-
-  raw(): void {}
-
-  entry({ size }: TarEntry): void {
-    this.#number++;
-    this.#size = size;
-  }
-
-  payload(bytes: Buffer, position: number): void {
-    if (this.#number !== this.#wanted) return;
-    this.#pieces.push({ hole: position - this.#end, bytes: Buffer.from(bytes) });
-    this.#end = position + bytes.length;
-  }
-
-  endEntry(): void {
-    if (this.#number !== this.#wanted) return;
-    this.#pieces.push({ hole: this.#size - this.#end, bytes: Buffer.alloc(0) });
-    this.isDone = true;
-  }
-
-  *take(): Generator<Buffer> {
-    for (const { hole, bytes } of this.#pieces) {
-      for (let left = hole; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
-      if (bytes.length > 0) yield bytes;
-    }
-    this.#pieces = [];
-  }
+async function* buffers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const chunk of source) yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
 
 const IGNORE: TarHandler = { raw: () => {}, entry: () => {}, payload: () => {}, endEntry: () => {} };
@@ -95,7 +66,7 @@ const IGNORE: TarHandler = { raw: () => {}, entry: () => {}, payload: () => {}, 
  * Numbers the entries. A hard link to one of aufs's reserved names, which the tree does not show, gets the number of
  * the file there, for that is where its bytes are.
  */
-function storedNames(): (entry: TarEntry) => Buffer {
+export function storedNames(): (entry: TarEntry) => Buffer {
   const reserved = new Map<string, number>();
   let next = 0;
   return (entry) => {
@@ -112,25 +83,21 @@ function storedNames(): (entry: TarEntry) => Buffer {
 }
 
 /** The layer's tar; it ends with DIGEST_MISMATCH if the bytes, packed or not, are not the promised ones. */
-function verifiedTar(layer: Layer): AsyncGenerator<Buffer> {
-  const stored = layer.blobDigest === undefined ? layer.open() : verified(layer.open(), layer.blobDigest, "layer blob");
-  return verified(decompress(stored), layer.diffID, "layer");
+export async function* verifiedTar(layer: Layer, { onProgress }: CallOptions): AsyncGenerator<Buffer> {
+  const { diffID, blobDigest } = layer;
+  onProgress?.({ type: "layer-start", layer: diffID, total: layer.extent?.length ?? layer.descriptor?.size ?? 0 });
+  const bytes = counted(layer.open(), (count) => onProgress?.({ type: "layer-progress", layer: diffID, bytes: count }));
+  const stored = blobDigest === undefined ? bytes : verified(bytes, { digest: blobDigest }, "layer blob");
+  yield* verified(decompress(stored), { digest: diffID }, "layer");
+  onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
 }
 
-async function* verified<T extends Uint8Array>(
+async function* counted<T extends Uint8Array>(
   source: AsyncIterable<T>,
-  digest: Digest,
-  what: string,
+  count: (bytes: number) => void,
 ): AsyncGenerator<T> {
-  const algorithm = digestAlgorithm(digest);
-  const hash = createHash(algorithm);
   for await (const chunk of source) {
-    hash.update(chunk);
+    count(chunk.length);
     yield chunk;
   }
-  const found = `${algorithm}:${hash.digest("hex")}`;
-  if (found === digest) return;
-  throw new LayerfsError("DIGEST_MISMATCH", `${what} ${digest}: its bytes have the digest ${found}`, {
-    hint: "the image is damaged; make or fetch it again",
-  });
 }

@@ -1,42 +1,46 @@
 import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
-import { chooseDriver } from "../driver/choose.ts";
-import { imageChains, prepareImageDb } from "../image/image-db.ts";
-import { imageLayout } from "../image/layout.ts";
 import { applyPool } from "../layer/apply/pool.ts";
 import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
-import { layerStore, prepareLayerStore } from "../layer/store.ts";
-import { mountHolders } from "../mount/holders.ts";
 import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { makeDirectories } from "../sys/make-directories.ts";
+import { copyOut, copyTar } from "./copy-out.ts";
+import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
-import type { Engine, EngineOptions } from "./engine.ts";
+import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
-import { imageHistory } from "./history.ts";
+import { exportImage, exportToFile } from "./export-image.ts";
+import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
-import { inspectImage } from "./inspect-image.ts";
+import { inspectImage, inspectSource } from "./inspect-image.ts";
+import type { StackFinder } from "./layer-stack.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
-import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
+import {
+  listMounts,
+  mountDirectories,
+  mountImage,
+  mountUnrecorded,
+  unmountTarget,
+  unmountUnrecorded,
+} from "./mounting.ts";
+import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
 import { applyToDirectory } from "./plumbing.ts";
 import { pullImage } from "./pull.ts";
+import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { openImage, refuseToMountSource } from "./source.ts";
-import type { Stores } from "./stores.ts";
+import { saveImages } from "./save.ts";
+import { openSourceImage, refuseSource } from "./source.ts";
 import { tagImage } from "./tag-image.ts";
-import { unpackImage } from "./unpack.ts";
-
-/** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
-const IGNORE_OWNERS = "vfs.ignore_chown_errors";
+import { unpackImage, unpackUnleased } from "./unpack.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -62,9 +66,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
+  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
   return {
     root,
     load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    save: told(async (names, target, call = {}) => {
+      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
+      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+    }),
+    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
     pull: told(async (reference, call = {}) =>
       pullImage(await writing(), await registries(), reference, pool, {
         ...call,
@@ -72,45 +82,73 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       }),
     ),
     images: told(async (filters) => listImages(await reading(), filters)),
-    inspect: told(async (image) => inspectImage(await reading(), image)),
-    history: told(async (image) => imageHistory(await reading(), image)),
-    tag: told(async (source, target) => tagImage(await writing(), source, target)),
+    inspect: told(async (image, call = {}) => {
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await inspectSource(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return inspectImage(stores, name);
+    }),
+    history: told(async (image, call = {}) => {
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await sourceHistory(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return imageHistory(stores, name);
+    }),
+    tag: told(async (source, target) => {
+      refuseSource(source, "tagged");
+      return tagImage(await writing(), source, target);
+    }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openImage(image, call);
-      if (source === null) return explain(await reading(), image, path);
+      await using source = await openSourceImage(image, call);
+      if (source === null) {
+        const { stores, name } = await findStores(image, reading);
+        return await explain(stores, name, path);
+      }
       return await explainSource(image, source.image, path, call);
     }),
     explainDirectory: told(async (directory) =>
       parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
     ),
-    removeImage: told(async (image, { force = false, prune = true } = {}) =>
-      removeImage(await writing(), image, { force, prune }),
-    ),
+    removeImage: told(async (image, { force = false, prune = true } = {}) => {
+      refuseSource(image, "removed");
+      return removeImage(await writing(), image, { force, prune });
+    }),
     mount: told(async (request) => {
-      refuseToMountSource(request.image);
+      refuseSource(request.image, "mounted");
+      if (!request.readWrite && isReadOnly(root)) return mountUnrecorded(await reading(), request);
       return mountImage(await writing(), request);
     }),
     mountDirectories: told(mountDirectories),
-    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    unmount: told(async (request) => {
+      const unmounted = isReadOnly(root) ? await unmountUnrecorded(await reading(), request) : null;
+      return unmounted ?? unmountTarget(await writing(), request);
+    }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openImage(image, call);
-      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
-      return await unpackSource(source, directory, unpackSettings, pool, call);
+      await using source = await openSourceImage(image, call);
+      if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (!isReadOnly(root) && parseDockerRoot(image) === null)
+        return unpackImage(await writing(), image, directory, pool, call);
+      const { stores, name } = await findStores(image, reading);
+      return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openImage(image, call);
-      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      await using source = await openSourceImage(image, call);
+      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
+    export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
+    exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
+    copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
+    copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openImage(image, call);
-      if (source === null) return readTreeFile(await reading(), image, path);
+      const source = await openSourceImage(image, call);
+      if (source === null) return readTreeFile(await findStores(image, reading), path);
       return readSourceFile(source, path, call);
     }),
     info: told(async () => {
-      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      const readOnly = isReadOnly(root);
       return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
     }),
     apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
@@ -135,47 +173,20 @@ function told<A extends unknown[], R>(call: (...parameters: A) => Promise<R>): (
   };
 }
 
-interface Settings extends Omit<EngineOptions, "storageOptions"> {
-  readonly root: string;
-  readonly storageOptions: ReadonlyMap<string, string>;
-}
-
-/** `try`: to read, and to tell what the driver can do here, as `info` does. */
-async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
-  const { root, storageOptions } = settings;
-  const readOnly = purpose !== "write";
-  if (!readOnly) makeDirectories(root, 0o710);
-  const { driver, reason, rejected } = await chooseDriver({
-    root,
-    name: settings.driver,
-    options: storageOptions,
-    readOnly,
-    mayTry: purpose === "try",
-  });
-  const images = imageLayout(root, driver.name);
-  const holders = mountHolders(root);
-  const layers = layerStore({
-    root,
-    driver,
-    imageChains: () => imageChains(images),
-    mountedIDs: () => holders.list().flatMap((holder) => holder.layers),
-  });
-  if (!readOnly) {
-    prepareLayerStore(layers);
-    prepareImageDb(images);
+/** The same for what is read piece by piece. */
+async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw fromAnyError(error);
   }
-  return {
-    root,
-    layers,
-    images,
-    holders,
-    choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
-    maxLayerSize: settings.maxLayerSize ?? null,
-    ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
-  };
 }
 
-/** Only there can a driver be tried out, as `info` does. */
+/** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */
+function isReadOnly(root: string): boolean {
+  return !isWritable(root) || isHeldByDockerd(root);
+}
+
 function isWritable(root: string): boolean {
   try {
     accessSync(root, constants.W_OK);

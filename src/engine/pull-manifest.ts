@@ -114,7 +114,7 @@ function storeLayers<T>(
     note() {
       const source = canonicalName(repository.name);
       for (const [place, { digest }] of layers.entries())
-        noteRegistryBlob(stores.images, diffIDs[place] as Digest, { digest, repository: source, hmac: "" });
+        noteRegistryBlob(stores.images, diffIDs[place] as Digest, { digest, repository: source });
     },
     name: (repositories) => name(repositories, config.digest),
   };

@@ -1,12 +1,11 @@
-import type { Image, Layer } from "../core/image.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
-import { type MergedTree, mergeLayers } from "../view/merged-tree.ts";
+import { union } from "../view/view.ts";
 import type { CallOptions, ListOptions, ReadOptions, TreeNode } from "./engine.ts";
-import { layerContent, layerEntries } from "./layer-stream.ts";
 import { blobOf } from "./load.ts";
-import { findContent, listMerged } from "./read-tree.ts";
+import { listView } from "./read-tree.ts";
 import type { OpenedImage } from "./source.ts";
+import { sourceLayers } from "./source-layers.ts";
 import { refuseUnsupported } from "./store-image.ts";
 import { prepareTarget, type UnpackSettings, unpackLayers } from "./unpack.ts";
 
@@ -28,7 +27,7 @@ export function unpackSource(
 
 /** As `listTree`. All layers are read once, and verified. */
 export async function listSource({ image }: OpenedImage, path: string, options: ListOptions): Promise<TreeNode[]> {
-  return listMerged(await mergeImage(image, options), path, options.recursive ?? false);
+  return listView(await union(sourceLayers(image, options), options), path, options.recursive ?? false);
 }
 
 /** As `readTreeFile`. The source is closed with the returned bytes, or now if this fails. */
@@ -38,18 +37,12 @@ export async function readSourceFile(
   options: ReadOptions,
 ): Promise<AsyncIterable<Buffer>> {
   try {
-    const { layer, name } = findContent(await mergeImage(source.image, options), path);
-    return closing(source, layerContent(source.image.layers[layer] as Layer, name, options));
+    const view = await union(sourceLayers(source.image, options), options);
+    return closing(source, view.read(path));
   } catch (error) {
     await source[Symbol.asyncDispose]();
     throw error;
   }
-}
-
-function mergeImage(image: Image, options: ReadOptions): Promise<MergedTree> {
-  refuseUnsupported(image.config);
-  const entries = image.layers.map((layer) => layerEntries(layer, options));
-  return mergeLayers(entries, { signal: options.signal });
 }
 
 async function* closing(source: AsyncDisposable, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -7,6 +7,7 @@ import { directoryTar } from "../layer/diff-tar.ts";
 import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
+import { parseDockerRoot } from "./docker-root.ts";
 import type { LoadInput, ReadOptions } from "./engine.ts";
 
 /** One image of a source, which is closed with it. */
@@ -32,7 +33,7 @@ export async function openLoadInput(input: LoadInput, call: ReadOptions, spool: 
  * Opens the one image of a source, null where `text` names an image of the store. Fails with AMBIGUOUS for a source of
  * several images, USAGE for a platform with an image of the store, and as `openSource`.
  */
-export async function openImage(text: string, call: ReadOptions): Promise<OpenedImage | null> {
+export async function openSourceImage(text: string, call: ReadOptions): Promise<OpenedImage | null> {
   const opening = openSource(text, sourceOptions(call, { spoolDirectory: tmpdir() }));
   if (opening === null) {
     if (call.platform === undefined) return null;
@@ -53,10 +54,10 @@ export async function openImage(text: string, call: ReadOptions): Promise<Opened
   });
 }
 
-/** A mount stands on layers that stay; those of a source may vanish with its file. */
-export function refuseToMountSource(text: string): void {
-  if (parseSourceName(text) === null) return;
-  throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be mounted`, {
+/** For what is done to images of the store only; `what` is that, such as "mounted". Fails with UNSUPPORTED. */
+export function refuseSource(text: string, what: string): void {
+  if (parseSourceName(text) === null && parseDockerRoot(text) === null) return;
+  throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be ${what}`, {
     hint: `load it first: layerfs load ${printable(text)}`,
   });
 }

@@ -10,7 +10,7 @@ import { exclusively } from "../layer/store.ts";
 import { placeOf } from "../layer/whole.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
-import { openStoredImage, type StoredImage } from "./stored-image.ts";
+import { isThere, openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
 /** How files are written. */
@@ -42,12 +42,42 @@ export async function unpackImage(
   const target = prepareTarget(directory);
   const { image, lease } = await exclusively(stores.layers, () => leaseImage(stores, text), options.signal);
   using _lease = lease;
+  return await unpackStored(stores, image, target, pool, options);
+}
+
+/**
+ * The same from a root that must not be changed, not even by a lease. Fails with NOT_FOUND where a dockerd that runs on
+ * the root removes the image meanwhile.
+ */
+export async function unpackUnleased(
+  stores: Stores,
+  text: string,
+  directory: string,
+  pool: ApplyPool,
+  options: CallOptions,
+): Promise<Unpacked> {
+  const image = openStoredImage(stores, text);
+  try {
+    return await unpackStored(stores, image, prepareTarget(directory), pool, options);
+  } catch (error) {
+    if (isThere(stores, image)) throw error;
+    throw new LayerfsError("NOT_FOUND", `image ${image.id} was removed while it was read`, { cause: error });
+  }
+}
+
+function unpackStored(
+  stores: Stores,
+  image: StoredImage,
+  target: string,
+  pool: ApplyPool,
+  options: CallOptions,
+): Promise<Unpacked> {
   const layers = image.layers.map((layer) => {
     const { diffID, tarSplit, size } = layer;
     const { directory } = placeOf(stores.layers, layer);
     return { diffID, bytes: { kind: "stored" as const, tarSplit, directory }, size };
   });
-  return await unpackLayers(layers, target, stores, pool, options);
+  return unpackLayers(layers, target, stores, pool, options);
 }
 
 /** The same for layers that lie anywhere, lowest first; `target` is as `prepareTarget` left it. */

@@ -5,6 +5,8 @@ import { openImageArchive } from "./archive.ts";
 import type { ArchiveInput, ArchiveOptions } from "./archive-file.ts";
 import { openDirectorySource } from "./directory.ts";
 import { openOciLayout } from "./oci-layout.ts";
+import { openRegistrySource } from "./registry/registry-source.ts";
+import type { RegistrySettings } from "./registry/settings.ts";
 import { parseSourceName, type SourceName } from "./source-name.ts";
 
 export interface SourceOptions extends ArchiveOptions {
@@ -12,12 +14,14 @@ export interface SourceOptions extends ArchiveOptions {
   readonly directoryTar: (directory: string) => AsyncIterable<Buffer>;
   /** Only images that run on it; where there is a choice, the default is this machine's. */
   readonly platform?: Platform | undefined;
+  /** How registries are reached, for `docker://`. */
+  readonly registries?: RegistrySettings | undefined;
 }
 
 /**
- * Opens the images of `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]` or `dir:PATH`; `@N` in
- * place of a name is the n-th image. Null for a text that names no transport, which is an image of the store. Close the
- * source when its layers are read.
+ * Opens the images of `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `dir:PATH` or
+ * `docker://REFERENCE`; `@N` in place of a name is the n-th image. Null for a text that names no transport, which is an
+ * image of the store. Close the source when its layers are read.
  *
  * Configs and manifests are verified, layers are not yet: that is for whoever reads their bytes.
  *
@@ -44,6 +48,8 @@ function openTransport(name: SourceName, options: SourceOptions): Promise<ImageS
       return openImageArchive(name.path, { ...options, form: "docker", image: name.image });
     case "dir":
       return openDirectorySource(name.path, options);
+    case "docker":
+      return openRegistrySource(name.reference, options);
   }
 }
 

@@ -7,14 +7,14 @@ import { fromNodeError } from "../sys/errno.ts";
 /** A file that has no name and vanishes with the process, if it is not closed before. */
 export interface SpoolFile {
   readonly file: FileHandle;
-  /** Appends all of the bytes. */
-  write(bytes: Buffer): Promise<void>;
+  /** Writes all of the bytes; at the end of what was written last, where no position is given. */
+  write(bytes: Buffer, position?: number): Promise<void>;
 }
 
 /** Codes, also of `write`: NO_SPACE, PERMISSION, SYSTEM. */
 export async function openSpoolFile(directory: string): Promise<SpoolFile> {
   const file = await openNameless(directory);
-  return { file, write: (bytes) => writeAll(file, bytes, directory) };
+  return { file, write: (bytes, position) => writeAll(file, bytes, position ?? null, directory) };
 }
 
 async function openNameless(directory: string): Promise<FileHandle> {
@@ -34,10 +34,11 @@ async function openNameless(directory: string): Promise<FileHandle> {
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Buffer, directory: string): Promise<void> {
+async function writeAll(file: FileHandle, bytes: Buffer, position: number | null, directory: string): Promise<void> {
   try {
     for (let written = 0; written < bytes.length; ) {
-      written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
+      const at = position === null ? null : position + written;
+      written += (await file.write(bytes, written, bytes.length - written, at)).bytesWritten;
     }
   } catch (error) {
     throw fromNodeError(error, "write a temporary file in", directory);

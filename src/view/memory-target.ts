@@ -3,6 +3,8 @@ import type { EntryKind, TarEntry } from "../tar/entry.ts";
 import type { ChangeTarget, Found } from "../union/change-target.ts";
 import { joinKey, printableKey } from "../union/entry-path.ts";
 import { allowsXattr, isOverlayXattr } from "../union/xattrs.ts";
+import { walk } from "./lookup.ts";
+import type { HiddenNode } from "./merged-tree.ts";
 import type { DirectoryNode, LeafNode, PlacedNode, TreeNode } from "./node.ts";
 
 type Place = PlacedNode<DirectoryNode>;
@@ -19,9 +21,10 @@ export interface LayerTarget extends ChangeTarget<Place> {
   storedAt(path: string): void;
 }
 
-export function memoryTarget(): MemoryTarget {
+/** `onHidden`: see `MergeOptions`. */
+export function memoryTarget(onHidden?: (hidden: HiddenNode) => void): MemoryTarget {
   const root = impliedDirectory(-1);
-  return { root, layer: (index) => new LayerInMemory(root, index) };
+  return { root, layer: (index) => new LayerInMemory(root, index, onHidden) };
 }
 
 class LayerInMemory implements LayerTarget {
@@ -32,11 +35,13 @@ class LayerInMemory implements LayerTarget {
   /** Files of the layers below that a hard link has brought into this one. */
   readonly #carried = new Set<string>();
   readonly #reserved = new Map<string, LeafNode>();
+  readonly #onHidden: ((hidden: HiddenNode) => void) | undefined;
   #storedPath = "";
 
-  constructor(root: DirectoryNode, layer: number) {
+  constructor(root: DirectoryNode, layer: number, onHidden: ((hidden: HiddenNode) => void) | undefined) {
     this.root = { path: "", node: root };
     this.#layer = layer;
+    this.#onHidden = onHidden;
   }
 
   storedAt(path: string): void {
@@ -104,20 +109,21 @@ class LayerInMemory implements LayerTarget {
 
   whiteout(at: Place, name: Buffer): void {
     const node = at.node.children.get(name.toString("latin1"));
-    if (node !== undefined) this.#hide([{ at, name: name.toString("latin1"), node }]);
+    if (node !== undefined) this.#hide([{ at, name: name.toString("latin1"), node }], "deleted");
   }
 
   opaque(at: Place): void {
-    this.#hide(childrenOf(at));
+    this.#hide(childrenOf(at), "hidden");
   }
 
   /** Removes what is not the layer's own. Without recursion, for a tree may be deeper than the stack. */
-  #hide(todo: Child[]): void {
+  #hide(todo: Child[], how: HiddenNode["how"]): void {
     for (let child = todo.pop(); child !== undefined; child = todo.pop()) {
       const { at, name, node } = child;
       const path = at.path === "" ? name : `${at.path}/${name}`;
       if (!this.#own.has(path)) {
         at.node.children.delete(name);
+        this.#report({ path, node }, how, how);
         dropNames(node);
       } else if (node.kind === "directory") {
         todo.push(...childrenOf({ path, node }));
@@ -130,9 +136,19 @@ class LayerInMemory implements LayerTarget {
     const key = name.toString("latin1");
     const present = at.node.children.get(key);
     at.node.children.set(key, node);
-    if (present !== undefined) dropNames(present);
+    if (present !== undefined) {
+      this.#report({ path: joinKey(at.path, name), node: present }, "replaced", "displaced");
+      dropNames(present);
+    }
     this.#claim(joinKey(at.path, name));
     return present !== undefined;
+  }
+
+  /** Tells of a node that is hidden, and of all below it. */
+  #report(place: PlacedNode, how: HiddenNode["how"], howBelow: HiddenNode["how"]): void {
+    if (this.#onHidden === undefined) return;
+    for (const hidden of walk(place))
+      this.#onHidden({ ...hidden, by: this.#layer, how: hidden.path === place.path ? how : howBelow });
   }
 
   /** The file that a hard link names, as this layer's: other names that it has in the layers below keep the old one. */

@@ -3,7 +3,7 @@ import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { nameKey } from "../union/entry-path.ts";
 import { memoryTarget } from "./memory-target.ts";
-import type { DirectoryNode } from "./node.ts";
+import type { DirectoryNode, PlacedNode } from "./node.ts";
 
 /** An entry of a layer, with the name under which the layer's store keeps the entry's file. */
 export interface LayerEntry {
@@ -27,7 +27,23 @@ export interface MergedTree {
   readonly layers: number;
 }
 
+/** A node that a layer takes away, or puts another in the place of. */
+export interface HiddenNode extends PlacedNode {
+  /** Index of the layer that did it. It is the node's own layer only where that holds a path twice. */
+  readonly by: number;
+  /**
+   * `replaced`: another node has its path; `deleted`: by a whiteout, of it or of a directory on the way; `hidden`: by
+   * an opaque directory; `displaced`: what is no directory took the place of a directory on the way.
+   */
+  readonly how: "replaced" | "deleted" | "hidden" | "displaced";
+}
+
 export interface MergeOptions {
+  /**
+   * Called for each node that is hidden, while it is; a directory that merges with another's attributes is not. What it
+   * gets must be copied where it is to last.
+   */
+  readonly onHidden?: ((hidden: HiddenNode) => void) | undefined;
   readonly onDuplicate?: ((duplicate: DuplicatePath) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -42,7 +58,7 @@ export async function mergeLayers(
   layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
   options: MergeOptions = {},
 ): Promise<MergedTree> {
-  const target = memoryTarget();
+  const target = memoryTarget(options.onHidden);
   let index = 0;
   for await (const entries of layers) {
     throwIfCancelled(options.signal);

@@ -103,10 +103,31 @@ describe.each(SOURCES)("%s", (_, makeSource) => {
     }
   });
 
-  it("cannot be mounted, and says to load it first", async () => {
+  it("is inspected as the same image of the store is, and has its history", async () => {
     const source = makeSource();
-    await expect((await storelessEngine()).mount({ image: source })).rejects.toMatchObject({
+    const [storeless, engine] = [await storelessEngine(), await testEngine("overlay2")];
+    await engine.load({ source });
+    const { RepoDigests, ...inspection } = await storeless.inspect(source);
+    expect({ ...inspection, RepoDigests: [] }).toEqual({
+      ...(await engine.inspect("app:1")),
+      GraphDriver: { Data: null, Name: "" },
+    });
+    expect(inspection.Size).toBe(14);
+    expect(RepoDigests).toEqual(
+      source.startsWith("docker-archive:") ? [] : [expect.stringMatching(/^app@sha256:[0-9a-f]{64}$/)],
+    );
+    expect(await storeless.history(source)).toEqual(await engine.history("app:1"));
+  });
+
+  it.each<[string, (engine: Engine, source: string) => Promise<unknown>]>([
+    ["mounted", (engine, source) => engine.mount({ image: source })],
+    ["tagged", (engine, source) => engine.tag(source, "name")],
+    ["removed", (engine, source) => engine.removeImage(source, { force: true })],
+  ])("cannot be %s, and says to load it first", async (what, use) => {
+    const source = makeSource();
+    await expect(use(await storelessEngine(), source)).rejects.toMatchObject({
       code: "UNSUPPORTED",
+      message: `${source}: only an image of the store can be ${what}`,
       hint: `load it first: layerfs load ${source}`,
     });
   });

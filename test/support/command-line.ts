@@ -134,7 +134,9 @@ function fakeEngine(): Engine {
   };
   return {
     root: "/root",
+    save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
     images: async () => [
       {
@@ -170,13 +172,17 @@ function fakeEngine(): Engine {
     }),
     mount: async ({ target }) => target ?? "/root/mounts/1",
     mountDirectories: async () => {},
-    unmount: async () => {},
+    unmount: async ({ target }) => target,
     mounts: async () => [
       { target: "/mnt", image: { id: IMAGE_ID, name: "nginx:latest" }, readWrite: true, mounted: true },
       { target: "/union", image: null, readWrite: false, mounted: false },
     ],
     unpack: async () => ({ warnings: [] }),
     list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    export: () => bytes(),
+    exportToFile: async () => {},
+    copyTar: () => bytes(),
+    copyOut: async (_image, _path, destination) => ({ target: destination, warnings: [] }),
     readFile: async () => bytes(),
     info: async () => ({
       root: "/root",

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import { writeAll } from "../output.ts";
 import { withSession } from "../session.ts";
-import { usageError } from "../usage.ts";
+import { refuseTerminalOutput } from "../usage.ts";
 import { verb } from "../verb.ts";
 
 export function diffTarCommand(context: Context): Command {
@@ -15,12 +15,7 @@ export function diffTarCommand(context: Context): Command {
     .argument("<old>", "directory before")
     .argument("<new>", "directory after")
     .action(async (before: string, after: string, _options: unknown, command: Command) => {
-      if (context.stdout.isTTY) {
-        throw usageError(
-          "cowardly refusing to write a tar to a terminal",
-          "redirect it: layerfs diff-tar OLD NEW >layer.tar",
-        );
-      }
+      refuseTerminalOutput(context.stdout, "redirect it: layerfs diff-tar OLD NEW >layer.tar");
       await withSession(context, command, async ({ engine, stdout, signal }) => {
         await writeAll(stdout, engine.diffTar(before, after), signal);
       });

@@ -3,9 +3,10 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { historyFields, renderHistory, renderHistoryIDs } from "../render/history.ts";
 import { withSession } from "../session.ts";
+import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
-interface HistoryOptions {
+interface HistoryOptions extends SourceChoice {
   readonly trunc: boolean;
   readonly human: boolean;
 }
@@ -17,13 +18,15 @@ export function historyCommand(context: Context): Command {
     details: "Of most steps the image is not in the store; its id is then <missing>.",
     examples: ["layerfs history nginx", "layerfs history --no-trunc --format '{{.Size}} {{.CreatedBy}}' nginx"],
   })
-    .argument("<image>", "name or id")
+    .argument("<image>", IMAGE_OPERAND)
+    .addOption(platformOption())
     .option("--no-trunc", "whole ids and instructions")
     .option("-H, --human", "sizes with units, times as ages (default)", true)
     .option("--no-human", "sizes in bytes, times as they are written")
     .action(async (image: string, options: HistoryOptions, command: Command) => {
       await withSession(context, command, async (session) => {
-        const steps = await untilAborted(session.engine.history(image), session.signal);
+        const call = { platform: options.platform, signal: session.signal };
+        const steps = await untilAborted(session.engine.history(image, call), session.signal);
         const view = { whole: !options.trunc, human: options.human, now: session.now() };
         await session.print(
           steps,

@@ -28,6 +28,28 @@ describe("layerfs inspect", () => {
     expect(stderr).toContain("No such object: nosuch\n");
   });
 
+  it("says of a source what is wrong with it", async () => {
+    const engine = {
+      inspect: async () => {
+        throw new LayerfsError("NOT_FOUND", "archive a.tar: there is no such file");
+      },
+    };
+    const { stderr } = await runCommand(["inspect", "docker-archive:a.tar"], { engine });
+    expect(stderr).toBe("layerfs: archive a.tar: there is no such file\n");
+  });
+
+  it("asks for the platform of --platform", async () => {
+    const platforms: unknown[] = [];
+    const engine = {
+      inspect: async (_: string, { platform }: { platform?: string | undefined } = {}) => {
+        platforms.push(platform);
+        return INSPECTION;
+      },
+    };
+    await runCommand(["inspect", "--platform", "linux/arm64", "oci:layout"], { engine });
+    expect(platforms).toEqual(["linux/arm64"]);
+  });
+
   it("prints an empty array where there is nothing", async () => {
     const { status, stdout } = await runCommand(["inspect", "nosuch"], { engine: missing });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "[]\n" });

@@ -6,6 +6,8 @@ import { humanSize } from "./size.ts";
 export interface LayerProgress {
   readonly digest: string;
   readonly total: number;
+  /** Of a layer that is pushed. */
+  readonly activity: "compressing" | "sending" | undefined;
   /** null: nothing of it has to be fetched. */
   fetched: Amount | null;
   unpacked: Amount | null;
@@ -39,7 +41,7 @@ export function trackLayers(now: () => number): LayerTracker {
       if (event.type === "layer-start") {
         const digest = event.blob ?? event.layer;
         const unpacked = event.blob === undefined ? { startedAt: now(), bytes: 0, fresh: 0 } : null;
-        layers.set(event.layer, { digest, total: event.total, fetched: null, unpacked });
+        layers.set(event.layer, { digest, total: event.total, activity: event.activity, fetched: null, unpacked });
       }
       if (event.type === "layer-done") done.add(event.layer);
       if (event.type === "layer-progress") {
@@ -59,11 +61,13 @@ export function trackLayers(now: () => number): LayerTracker {
 }
 
 /** A layer that is fetched shows that, until all of it is there; then, and where nothing is fetched, what is unpacked. */
-export function renderLayer({ digest, total, fetched, unpacked }: LayerProgress, now: number): string {
+export function renderLayer(layer: LayerProgress, now: number): string {
+  const { digest, total, activity, fetched, unpacked } = layer;
   const name = digest.slice(0, SHORT_DIGEST);
+  const verb = activity === undefined ? "" : `${activity} `;
   if (fetched !== null && fetched.bytes < total) return `${name} Downloading ${renderAmount(fetched, total, now)}`;
   if (fetched !== null) return `${name} Unpacking   ${renderAmount(unpacked ?? fetched, total, now, false)}`;
-  return unpacked === null ? `${name} Waiting` : `${name} ${renderAmount(unpacked, total, now, false)}`;
+  return unpacked === null ? `${name} Waiting` : `${name} ${verb}${renderAmount(unpacked, total, now, false)}`;
 }
 
 /** What is fetched of all layers together; null where nothing is. */

@@ -11,7 +11,7 @@ import {
   trySymlinkat,
   utimensat,
 } from "../../sys/at.ts";
-import { EEXIST, EOPNOTSUPP, EPERM, systemError } from "../../sys/errno.ts";
+import { EACCES, EEXIST, EOPNOTSUPP, EPERM, systemError } from "../../sys/errno.ts";
 import { close, ftruncate, pwrite } from "../../sys/file.ts";
 import {
   O_CREAT,
@@ -210,9 +210,10 @@ export class NodeWriter {
       const result = set(key, value);
       if (result >= 0) continue;
       const mayBeLeftOut = this.#options.ignoreOwners || !allowsXattr(entry.kind ?? "directory", key);
-      if (result === -EOPNOTSUPP || (result === -EPERM && mayBeLeftOut)) {
+      const isRefused = result === -EPERM || (result === -EACCES && this.#options.ignoreOwners);
+      if (result === -EOPNOTSUPP || (isRefused && mayBeLeftOut)) {
         this.#options.warnings.add(
-          `an xattr was left out (${result === -EPERM ? "not permitted" : "not supported here"})`,
+          `an xattr was left out (${isRefused ? "not permitted" : "not supported here"})`,
           `${printable(entry.name)} ${key}`,
         );
         continue;

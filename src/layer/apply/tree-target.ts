@@ -21,6 +21,8 @@ const HERE = Buffer.from(".");
 export interface TreeTargetOptions extends NodeWriterOptions {
   /** Give the root the attributes of an implied directory, unless the layer holds an entry for it. */
   readonly implyRoot: boolean;
+  /** Give the root the time back that it had, unless the layer holds an entry for it; default: true. */
+  readonly keepRootTime?: boolean;
 }
 
 /** What an archive implies without holding it. */
@@ -179,7 +181,8 @@ class TreeTarget implements LayerWriter {
   /** Opens a directory that is about to change; the time that it has now is set again at the end. */
   #change(at: Directory): OpenDirectory {
     const opened = this.#tree.directory(at.path);
-    if (!this.#times.has(at.path)) this.#times.set(at.path, opened.mtime);
+    const isKept = at.path !== "" || this.#options.keepRootTime !== false;
+    if (isKept && !this.#times.has(at.path)) this.#times.set(at.path, opened.mtime);
     return opened;
   }
 

@@ -1,0 +1,164 @@
+import { createHash } from "node:crypto";
+import { compress } from "../compression/compress.ts";
+import { throwIfCancelled } from "../core/cancellation.ts";
+import type { ImageConfig } from "../core/config.ts";
+import type { ImageDestination, OutgoingBlob, OutgoingImage } from "../core/destination.ts";
+import { type Digest, digestFromHex } from "../core/digest.ts";
+import { encodeManifest } from "../core/encode-manifest.ts";
+import { withObject } from "../core/errors.ts";
+import type { Image, Layer } from "../core/image.ts";
+import { type LayerCompression, MEDIA_TYPE } from "../core/media-types.ts";
+import { parseRfc3339, type Timespec } from "../core/timespec.ts";
+import { verified } from "../core/verified.ts";
+import { readExtent } from "../source/extent.ts";
+import { openSpoolFile } from "../source/spool-file.ts";
+import type { CallOptions } from "./engine.ts";
+
+export interface MakeOptions extends CallOptions {
+  readonly compression: LayerCompression;
+  /** Where one layer at a time is kept whose stored size is known only when all of it is made. */
+  readonly spoolDirectory: string;
+  /** Called before so many bytes are kept there; what it throws ends it. */
+  readonly beforeSpooling?: ((bytes: number) => void) | undefined;
+  readonly parent?: Digest | undefined;
+}
+
+type Described = { readonly mediaType: string; readonly digest: Digest; readonly size: number };
+
+const LAYER_TYPE: Readonly<Record<LayerCompression, string>> = {
+  none: MEDIA_TYPE.ociLayer,
+  gzip: MEDIA_TYPE.ociLayerGzip,
+  zstd: MEDIA_TYPE.ociLayerZstd,
+};
+
+/**
+ * Puts an image with a manifest that is made for it: layers as they are packed here, the config byte for byte. Layers
+ * are verified by their diffIDs. Codes beside the destination's: DIGEST_MISMATCH, CORRUPT_STORE, INVALID_COMPRESSION.
+ */
+export async function putMadeImage(
+  destination: ImageDestination,
+  image: Image,
+  packed: Map<Digest, Described>,
+  options: MakeOptions,
+): Promise<OutgoingImage> {
+  const time = timeOf(image.config.created);
+  for (const layer of image.layers) {
+    if (!packed.has(layer.diffID)) packed.set(layer.diffID, await putLayer(destination, layer, time, options));
+  }
+  await putConfig(destination, image.config, options);
+  const config = { mediaType: MEDIA_TYPE.ociConfig, digest: image.id, size: image.config.bytes.length };
+  const { diffIDs } = image.config.rootfs;
+  const manifest = encodeManifest(
+    config,
+    diffIDs.map((diffID) => packed.get(diffID) as Described),
+  );
+  await destination.putManifest(manifest, options);
+  const descriptor = { mediaType: manifest.mediaType, digest: manifest.digest, size: manifest.bytes.length };
+  return { descriptor, names: image.names, diffIDs, parent: options.parent };
+}
+
+async function putLayer(
+  destination: ImageDestination,
+  layer: Layer,
+  time: Timespec | undefined,
+  options: MakeOptions,
+): Promise<Described> {
+  const { diffID, tarSize } = layer;
+  const mediaType = LAYER_TYPE[options.compression];
+  if (options.compression === "none" && tarSize !== undefined) {
+    const size = await tarSize();
+    await putLayerBlob(destination, { digest: diffID, size, time, open: () => layer.openTar() }, options);
+    return { mediaType, digest: diffID, size };
+  }
+  const tar = layerBytes({ digest: diffID, open: () => layer.openTar() });
+  await using spooled = await spool(options.compression === "none" ? tar : compress(tar, options.compression), options);
+  const { digest, size, open } = spooled;
+  await putLayerBlob(destination, { digest, size, time, open }, options);
+  return { mediaType, digest, size };
+}
+
+/** Keeps the bytes until their end is reached and their digest is known; only then can they go out. */
+async function spool(
+  bytes: AsyncIterable<Uint8Array>,
+  { spoolDirectory, beforeSpooling, signal }: MakeOptions,
+): Promise<OutgoingBlob & AsyncDisposable> {
+  const { file, write } = await openSpoolFile(spoolDirectory);
+  try {
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const chunk of bytes) {
+      throwIfCancelled(signal);
+      hash.update(chunk);
+      beforeSpooling?.(chunk.length);
+      await write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      size += chunk.length;
+    }
+    const extent = { fd: file.fd, offset: 0, length: size };
+    return {
+      digest: digestFromHex(hash.digest("hex")),
+      size,
+      open: () => readExtent(extent, "temporary file"),
+      [Symbol.asyncDispose]: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Puts a layer's stored bytes, verified, unless the destination has them already, and tells how it goes. */
+export async function putLayerBlob(
+  destination: ImageDestination,
+  blob: OutgoingBlob,
+  { signal, onProgress }: CallOptions,
+): Promise<void> {
+  const { digest, size } = blob;
+  if (await destination.hasBlob(blob, { signal })) {
+    onProgress?.({ type: "layer-exists", layer: digest });
+    return;
+  }
+  onProgress?.({ type: "layer-start", layer: digest, total: size });
+  const report = (bytes: number): void => onProgress?.({ type: "layer-progress", layer: digest, bytes });
+  const open = (): AsyncIterable<Uint8Array> => counted(layerBytes(blob), report);
+  await destination.putBlob({ ...blob, open }, { signal });
+  onProgress?.({ type: "layer-done", layer: digest, warnings: [] });
+}
+
+/** Puts an image's config, as it is. */
+export async function putConfig(
+  destination: ImageDestination,
+  { bytes, digest, created }: ImageConfig,
+  { signal }: CallOptions,
+): Promise<void> {
+  const blob = { digest, size: bytes.length, time: timeOf(created), open: () => once(bytes) };
+  if (!(await destination.hasBlob(blob, { signal }))) await destination.putBlob(blob, { signal });
+}
+
+/** The verified bytes of a layer; whatever is wrong with them is told with the layer's digest. */
+async function* layerBytes(
+  blob: Pick<OutgoingBlob, "digest" | "open"> & { readonly size?: number },
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* verified(blob.open(), blob, "layer");
+  } catch (error) {
+    throw withObject(error, `layer ${blob.digest}`);
+  }
+}
+
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  report: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    report(chunk.length);
+    yield chunk;
+  }
+}
+
+function timeOf(created: string | undefined): Timespec | undefined {
+  return created === undefined ? undefined : parseRfc3339(created);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
