@@ -53,7 +53,7 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A tag or digest is looked at; `repository` without its registry. */
+  /** The registry has given the manifest of a tag or digest; `repository` without its registry. */
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
