@@ -84,7 +84,7 @@ function registryReference(text: string): string | null {
   return name?.transport === "docker" ? canonicalString(name.reference) : null;
 }
 
-function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
+export function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
   const { platform, signal, registries, onProgress } = call;
   return {
     ...spool,

@@ -114,8 +114,16 @@ export async function unpackLayers(
       throw new LayerfsError("SYSTEM", `layer ${diffID}: a full tree needs nothing below it`);
     onProgress?.({ type: "layer-done", layer: diffID, warnings: outcome.result.warnings });
     warnings.push(...outcome.result.warnings);
+    if (opened.bytes.kind === "stored") warnings.push(...checkRecordedSize(diffID, size, outcome.result.size));
   }
   return { warnings };
+}
+
+/** dockerd counts more than the content of files, such as the targets of symlinks, but never less. */
+function checkRecordedSize(diffID: Digest, recorded: number, found: number): Warning[] {
+  if (recorded >= found) return [];
+  const example = `layer ${diffID}: ${recorded} bytes, expected ${found} or more`;
+  return [{ what: "the recorded size is wrong", example, count: 1 }];
 }
 
 /** A worker that waits in vain for bytes does not know why none came. */

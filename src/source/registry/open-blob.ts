@@ -1,6 +1,6 @@
 import type { Descriptor } from "../../core/descriptor.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
-import { HTML_HINT, htmlNote } from "./refusal.ts";
+import { htmlInstead } from "./refusal.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { RequestOptions } from "./repository.ts";
 import { dropMirror, pullScopes, type RepositoryHosts, retryOptions } from "./repository-hosts.ts";
@@ -98,10 +98,12 @@ function startOf(answer: Answer, blob: Blob, { position }: Progress, title: stri
     throw protocol(title, `Content-Encoding ${printable(encoding.slice(0, 40))}`, "the bytes as they are");
   }
   if (answer.status === 416) throw wrongSize(title, blob, sizeIn(answer) ?? `at most ${position}`);
+  const length = answer.header("content-length");
+  const isHtml = /html/i.test(answer.header("content-type") ?? "");
+  // A blob is whatever it is; but a page of a length that is not the blob's comes from somebody else.
+  if (isHtml && Number(length ?? -1) !== blob.size - (answer.status === 206 ? position : 0))
+    throw htmlInstead(answer, title, "a blob");
   if (answer.status === 200) {
-    const length = answer.header("content-length");
-    const type = answer.header("content-type") ?? "";
-    if (/html/i.test(type) && length !== String(blob.size)) throw webPage(title, type, answer);
     if (length !== undefined && Number(length) !== blob.size) throw wrongSize(title, blob, printable(length));
     return 0;
   }
@@ -118,10 +120,6 @@ function startOf(answer: Answer, blob: Blob, { position }: Progress, title: stri
 // The whole size, as the Content-Range of an answer tells that has no such range.
 function sizeIn(answer: Answer): string | undefined {
   return /^bytes \*\/(\d{1,16})$/i.exec(answer.header("content-range") ?? "")?.[1];
-}
-
-function webPage(title: string, type: string, answer: Answer): LayerfsError {
-  return new LayerfsError("REGISTRY", `${title}: expected a blob${htmlNote(type, answer)}`, { hint: HTML_HINT });
 }
 
 function wrongSize(title: string, { size }: Blob, found: string | number): LayerfsError {

@@ -10,7 +10,7 @@ const MAX_TEXT = 400;
 /** Statuses after which the same request may well succeed. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
-export const HTML_HINT = "is there a registry at this address? A proxy or a login page may have answered";
+const HTML_HINT = "is there a registry at this address? A proxy or a login page may have answered";
 
 interface RegistryFault {
   readonly code: string;
@@ -38,8 +38,14 @@ export async function refusal(answer: Answer, object: string, registry: string):
 }
 
 /** `an answer of type text/html …` for an answer whose body is no JSON of a registry. */
-export function htmlNote(type: string, { status, url }: Answer): string {
+function htmlNote(type: string, { status, url }: Answer): string {
   return `; ${printable(url.host)} answers HTML (${printable(type.slice(0, 100)) || "no content type"}, status ${status})`;
+}
+
+/** The failure of an answer that should have been something else, and is a page for people. */
+export function htmlInstead(answer: Answer, object: string, expected: string): LayerfsError {
+  const note = htmlNote(answer.header("content-type") ?? "", answer);
+  return new LayerfsError("REGISTRY", `${object}: expected ${expected}${note}`, { hint: HTML_HINT });
 }
 
 function codeOf({ status }: Answer, faults: readonly RegistryFault[], isHtml: boolean): ErrorCode {
