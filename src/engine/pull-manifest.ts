@@ -6,6 +6,7 @@ import { type Digest, digestAlgorithm } from "../core/digest.ts";
 import { type ErrorCode, isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { MAX_JSON_BYTES } from "../core/json.ts";
 import type { Manifest } from "../core/manifest.ts";
+import { layerCompression } from "../core/media-types.ts";
 import { canonicalName } from "../core/reference.ts";
 import { noteRegistryBlob } from "../image/distribution.ts";
 import { readWholeConfig } from "../image/image-db.ts";
@@ -113,8 +114,11 @@ function storeLayers<T>(
     },
     note() {
       const source = canonicalName(repository.name);
-      for (const [place, { digest }] of layers.entries())
+      for (const [place, { digest, mediaType }] of layers.entries()) {
+        // Whoever pushes by the notes, dockerd or layerfs, writes all of them as gzip into the manifest.
+        if (layerCompression(mediaType) === "zstd") continue;
         noteRegistryBlob(stores.images, diffIDs[place] as Digest, { digest, repository: source });
+      }
     },
     name: (repositories) => name(repositories, config.digest),
   };

@@ -15,6 +15,7 @@ import { startLayerfs } from "../support/layerfs-process.ts";
 import { randomBytesOf } from "../support/random.ts";
 import { type FaultProxy, startFaultProxy } from "../support/registry/fault-proxy.ts";
 import { statusFault } from "../support/registry/faults.ts";
+import { pushImage } from "../support/registry/push-image.ts";
 import { registry, startRegistry, type TestRegistry } from "../support/registry/registry.ts";
 import { send } from "../support/registry/send.ts";
 import { program, requires } from "../support/requires.ts";
@@ -87,6 +88,39 @@ describe("an image that was pushed", () => {
     const posts = proxy.requests.filter(({ method }) => method === "POST");
     expect(posts).toHaveLength(IMAGE.layers.length + 1);
     expect(uploads()).toHaveLength(1);
+  });
+});
+
+describe("an image that was pulled", () => {
+  const pulled = async (name: string, compress: "gzip" | "zstd" | "none"): Promise<Engine> => {
+    await pushImage(proxy, name, IMAGE, { compress, form: "oci" });
+    const engine = await openEngine({ root: join(scratchDirectory(), "root"), driver: "vfs" });
+    await engine.pull(`${proxy.host}/${name}`);
+    proxy.forget();
+    return engine;
+  };
+
+  it("is pushed back without a blob being sent, and mounted in another repository", async () => {
+    await using engine = await pulled("lab/back:1", "gzip");
+    const back = await engine.push(`${proxy.host}/lab/back:1`);
+    expect(back.tags[0]!.layers.map(({ how }) => how)).toEqual(["exists", "exists", "exists"]);
+    expect(uploads()).toEqual([]);
+    await engine.tag(`${proxy.host}/lab/back:1`, `${proxy.host}/lab/elsewhere:1`);
+    const elsewhere = await engine.push(`${proxy.host}/lab/elsewhere:1`);
+    expect(elsewhere.tags[0]!.layers.map(({ how, from }) => `${how} ${from}`)).toEqual(
+      IMAGE.layers.map(() => "mounted lab/back"),
+    );
+    expect(elsewhere.tags[0]!.digest).toBe(back.tags[0]!.digest);
+  });
+
+  it.each([
+    ["none", "exists", "application/vnd.docker.image.rootfs.diff.tar"],
+    ["zstd", "sent", "application/vnd.docker.image.rootfs.diff.tar.gzip"],
+  ] as const)("with layers compressed by %s gets a manifest that says what they are", async (compress, how, type) => {
+    const name = `lab/of-${compress}:1`;
+    await using engine = await pulled(name, compress);
+    const { tags } = await engine.push(`${proxy.host}/${name}`);
+    expect(tags[0]!.layers.map((layer) => [layer.how, layer.mediaType])).toEqual(IMAGE.layers.map(() => [how, type]));
   });
 });
 
