@@ -4,6 +4,7 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { ImageComparison } from "./compare-images.ts";
+import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { FindOptions } from "./find-nodes.ts";
@@ -25,6 +26,8 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** Where is kept what makes a second look into an image quick, at most 1 GiB. Default: `layerfs` in the user's cache directory; null: nowhere. */
+  readonly cacheDirectory?: string | null | undefined;
   /** How registries are reached (docs/registries.md). */
   readonly registries?: RegistrySettings | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
@@ -50,7 +53,7 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A tag or digest is looked at; `repository` without its registry. */
+  /** The registry has given the manifest of a tag or digest; `repository` without its registry. */
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
@@ -293,6 +296,11 @@ export interface Engine extends AsyncDisposable {
    * while dockerd holds the root.
    */
   save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
+  /**
+   * Copies an image from any place to any other, each a source's name or one of the store. Between places that have
+   * manifests these and all blobs stay as they are, and the store takes no part; else the manifest is made as by `save`.
+   */
+  copy(source: string, destination: string, options?: ImageCopyOptions): Promise<CopiedImage[]>;
   /**
    * Sends an image to the registry of its name (`latest` where that has no tag), or all tags of a repository. Layers that
    * the registry has are not sent. Fails with NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, REGISTRY; with DIGEST_MISMATCH, naming

@@ -8,7 +8,9 @@ import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
 import { compareImages } from "./compare-images.ts";
+import { copyImages } from "./copy.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
+import { copyToStore } from "./copy-to-store.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
@@ -20,6 +22,7 @@ import { findInImage } from "./find-nodes.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
+import { openCache } from "./layer-index/default-cache.ts";
 import type { StackFinder } from "./layer-stack.ts";
 import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
@@ -41,7 +44,7 @@ import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
-import { saveImages } from "./save.ts";
+import { copyFromStore, type LeasableStores, saveImages } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
 import { statNode } from "./stat-node.ts";
 import { tagImage } from "./tag-image.ts";
@@ -56,6 +59,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     maxLayerSize: options.maxLayerSize ?? null,
     ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
   };
+  const cache = openCache(options.cacheDirectory);
   const pool = applyPool();
   let lock: Lock | null = null;
   let client: RegistryClient | null = null;
@@ -72,9 +76,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     return client;
   });
   const reading = once(() => openStores(settings, "read"));
+  const leasable = async (): Promise<LeasableStores> =>
+    isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
-    call: { ...call, registries: options.registries },
+    call: { ...call, cache, registries: options.registries },
     reading,
   });
   return {
@@ -83,10 +89,23 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
     ),
     save: told(async (names, target, call = {}) => {
-      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
-      return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
+      for (const name of names) refuseSource(name, "saved");
+      return saveImages(await leasable(), names, target, { ...call, registries: options.registries });
     }),
-    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
+    copy: told(async (from, to, call = {}) => {
+      const { registries: settings, maxConcurrentDownloads } = options;
+      if (parseSourceName(to) === null)
+        return copyToStore({ stores: await writing(), registries, pool }, from, to, {
+          ...call,
+          maxConcurrentDownloads,
+        });
+      if (parseSourceName(from) !== null) return copyImages(from, to, { ...call, registries: settings });
+      return copyFromStore(from, to, leasable, { ...call, registries: settings });
+    }),
+    push: told(async (name, call = {}) => {
+      refuseSource(name, "pushed");
+      return pushImages(await writing(), (await registries()).repository, name, call);
+    }),
     pull: told(async (reference, call = {}) =>
       pullImage(await writing(), await registries(), reference, pool, {
         ...call,
@@ -149,8 +168,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     list: told(async (image, path, call = {}) => {
       await using source = await openSourceImage(image, { ...call, registries: options.registries });
-      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
-      return await listSource(source, path, call);
+      if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
+      return await listSource(source, path, { ...call, cache });
     }),
     listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
     stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
@@ -163,8 +182,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, { ...call, registries: options.registries });
-      if (source === null) return readTreeFile(await findStores(image, reading), path);
-      return readSourceFile(source, path, call);
+      if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
+      return readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
       const readOnly = isReadOnly(root);

@@ -17,8 +17,8 @@ export interface StoredLayer {
   readonly directory: string;
 }
 
-export interface StoredTarOptions {
-  /** A chunk is done with when the next is asked for, and may be written over then. */
+export interface ReadingOptions {
+  /** A chunk is valid until the next one is asked for. A new buffer for each costs more than reading it. */
   readonly reuseBuffer?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ const SLASH = Buffer.from("/");
  */
 export async function* openStoredTar(
   layer: StoredLayer,
-  { reuseBuffer = false }: StoredTarOptions = {},
+  { reuseBuffer = false }: ReadingOptions = {},
 ): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {

@@ -36,8 +36,14 @@ export async function refusal(answer: Answer, object: string): Promise<LayerfsEr
 }
 
 /** `an answer of type text/html …` for an answer whose body is no JSON of a registry. */
-export function htmlNote(type: string, { status, url }: Answer): string {
+function htmlNote(type: string, { status, url }: Answer): string {
   return `; ${printable(url.host)} answers HTML (${printable(type.slice(0, 100)) || "no content type"}, status ${status})`;
+}
+
+/** The failure of an answer that should have been something else, and is a page for people. */
+export function htmlInstead(answer: Answer, object: string, expected: string): LayerfsError {
+  const note = htmlNote(answer.header("content-type") ?? "", answer);
+  return new LayerfsError("REGISTRY", `${object}: expected ${expected}${note}`, { hint: hintFor("REGISTRY", true) });
 }
 
 function codeOf({ status }: Answer, faults: readonly RegistryFault[], isHtml: boolean): ErrorCode {
