@@ -19,7 +19,7 @@ export interface RegistryClient extends AsyncDisposable {
   repository(name: Repository["name"]): Repository;
   /**
    * Asks a registry, `docker.io` or `HOST[:PORT]`, whether it takes credentials, and keeps them then as Docker does. Null
-   * stands for those that are kept already: they are verified. Codes: UNAUTHORIZED, REGISTRY, RATE_LIMITED, CANCELLED,
+   * stands for those that are kept already: they are verified. Codes: UNAUTHORIZED, NOT_FOUND (none are kept), REGISTRY, RATE_LIMITED, CANCELLED,
    * INVALID_CONFIG, PERMISSION, SYSTEM.
    */
   login(domain: string, credentials: PasswordCredentials | null, options: RequestOptions): Promise<Login>;
@@ -75,5 +75,5 @@ function openRepository(
 }
 
 function nothingKept(domain: string): LayerfsError {
-  return new LayerfsError("UNAUTHORIZED", `registry ${domain}: no credentials are kept for it`);
+  return new LayerfsError("NOT_FOUND", `registry ${domain}: no credentials are kept for it`);
 }
