@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
 import { fileSystem, makeFileSystem } from "../support/filesystems.ts";
 import { program } from "../support/machine.ts";
@@ -50,7 +50,7 @@ async function checkAll(images: string, names: readonly string[]): Promise<numbe
 
 async function checkImage(images: string, name: string): Promise<number> {
   using mounted = makeFileSystem("ext4", { size: "20G" });
-  chmodSync(mounted.directory, 0o755);
+  for (const directory of [mounted.directory, dirname(mounted.directory)]) chmodSync(directory, 0o755);
   const place = { directory: mounted.directory, temporary: join(mounted.directory, "tmp") };
   mkdirSync(place.temporary);
   chmodSync(place.temporary, 0o1777);
