@@ -38,6 +38,30 @@ export type {
   PathNode,
   PathStepSummary,
 } from "./engine/explanation.ts";
+export type { ImageDirent } from "./engine/file-system/dirent.ts";
+export type { ImageFileHandle } from "./engine/file-system/file-handle.ts";
+export { fileSystemOf, type ImageFileSystem } from "./engine/file-system/file-system.ts";
+export type { BigIntImageStats, ImageStats } from "./engine/file-system/stats.ts";
+export type { ImageLayer } from "./engine/image-layer.ts";
+export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
 export { openEngine } from "./engine/open-engine.ts";
+export { type Image, type OpenImageOptions, openImage } from "./engine/open-image.ts";
+export type { Provenance, ProvenanceStep } from "./engine/provenance.ts";
+export type { PulledImage, PullOptions, PullResult } from "./engine/pull.ts";
+export type { PushedTag, PushOptions, PushResult } from "./engine/push.ts";
+export type { PushedLayer } from "./engine/push-layer.ts";
 export type { SavedImage, SaveOptions, SaveTarget } from "./engine/save.ts";
+export type { FileVersion, LayerScan, LayerScanFile, ScanHandlers, ScannedFile, ScanResult } from "./engine/scan.ts";
+export { tarLayer } from "./engine/tar-layer.ts";
 export type { Warning } from "./layer/apply/warnings.ts";
+export type { RegistrySettings } from "./source/registry/settings.ts";
+export type { DuplicatePath, HiddenNode } from "./view/merged-tree.ts";
+export {
+  type ByteRange,
+  type PathLike,
+  type ReadableLayer,
+  union,
+  type View,
+  type ViewNode,
+  type WalkOptions,
+} from "./view/view.ts";

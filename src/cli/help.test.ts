@@ -1,10 +1,12 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runCommand } from "../../test/support/command-line.ts";
 
-const verbs =
-  "load save images inspect history explain tag rmi mount umount unpack ls tree stat find cat cp export compare waste info version apply changes diff-tar".split(
-    " ",
-  );
+/** Each has a file of its own. */
+const verbs = readdirSync(join(import.meta.dirname, "commands")).flatMap(
+  (name) => /^([a-z-]+)\.ts$/.exec(name)?.[1] ?? [],
+);
 
 describe("the help", () => {
   it("lists every command", async () => {

@@ -14,8 +14,12 @@ import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
+import { loginCommand } from "./commands/login.ts";
+import { logoutCommand } from "./commands/logout.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
+import { pullCommand } from "./commands/pull.ts";
+import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { saveCommand } from "./commands/save.ts";
 import { statCommand } from "./commands/stat.ts";
@@ -30,14 +34,25 @@ import { withLongFindWords } from "./find-words.ts";
 import { Interruption } from "./interruption.ts";
 import { isBrokenPipe } from "./output.ts";
 import { renderError, renderErrorJSON } from "./render/error.ts";
-import { addGlobalOptions, maxLayerSizeOption } from "./settings.ts";
+import { addGlobalOptions, maxConcurrentDownloadsOption, maxLayerSizeOption, registryOptions } from "./settings.ts";
 import { usageError } from "./usage.ts";
 
 /** The commands by the headings under which the help lists them. A command's file loads nothing of the engine. */
 const GROUPS: readonly (readonly [string, readonly ((context: Context) => Command)[]])[] = [
   [
     "Images:",
-    [loadCommand, saveCommand, imagesCommand, inspectCommand, historyCommand, explainCommand, tagCommand, rmiCommand],
+    [
+      pullCommand,
+      pushCommand,
+      loadCommand,
+      saveCommand,
+      imagesCommand,
+      inspectCommand,
+      historyCommand,
+      explainCommand,
+      tagCommand,
+      rmiCommand,
+    ],
   ],
   [
     "An image's files:",
@@ -56,6 +71,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       wasteCommand,
     ],
   ],
+  ["Registries:", [loginCommand, logoutCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];
@@ -70,7 +86,8 @@ export function buildProgram(context: Context): Command {
     .helpCommand("help [command]", "Print the help of a command")
     .addHelpText("after", "\nExamples:\n  $ layerfs load -i images.tar\n  $ layerfs explain nginx");
   prepare(program, context);
-  program.addOption(maxLayerSizeOption().helpGroup("Global options:"));
+  const options = [maxLayerSizeOption(), ...registryOptions(), maxConcurrentDownloadsOption()];
+  for (const option of options) program.addOption(option.helpGroup("Global options:"));
   for (const [heading, commands] of GROUPS) {
     for (const create of commands) {
       const command = create(context).helpGroup(heading);

@@ -10,11 +10,11 @@ export function showProgress({ stderr, settings, env, now }: Session): ProgressD
 /** Runs `work` with a display of its progress, of which nothing is left when it ends, however that is. */
 export async function withProgress<T>(
   session: Session,
-  work: (onProgress: ProgressDisplay["update"]) => Promise<T>,
+  work: (onProgress: ProgressDisplay["update"], hide: ProgressDisplay["hide"]) => Promise<T>,
 ): Promise<T> {
   const display = showProgress(session);
   try {
-    return await work(display.update);
+    return await work(display.update, display.hide);
   } finally {
     display.stop();
   }

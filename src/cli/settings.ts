@@ -20,6 +20,9 @@ interface GlobalOptions {
   readonly driver?: string;
   readonly storageOpt?: readonly string[];
   readonly maxLayerSize?: number | "none";
+  readonly insecureRegistry?: readonly string[];
+  readonly registryMirror?: readonly string[];
+  readonly maxConcurrentDownloads?: number;
   readonly quiet?: boolean;
   readonly progress: boolean;
   readonly logLevel?: LogLevel;
@@ -53,9 +56,37 @@ export function maxLayerSizeOption(): Option {
   );
 }
 
+/** The bound on downloads, with dockerd's name. Accepted as `maxLayerSizeOption`. */
+export function maxConcurrentDownloadsOption(): Option {
+  return new Option(
+    "--max-concurrent-downloads <count>",
+    "layers that are fetched at the same time (default: 3)",
+  ).argParser((text) => {
+    if (/^[1-9][0-9]?$/.test(text)) return Number(text);
+    throw usageError(`--max-concurrent-downloads: expected a number from 1 to 99, found "${text}"`);
+  });
+}
+
+/** How registries are reached, with dockerd's names. Accepted as `maxLayerSizeOption`. */
+export function registryOptions(): Option[] {
+  return [
+    new Option(
+      "--insecure-registry <host>",
+      "registry (HOST[:PORT] or CIDR) that may have a wrong certificate or speak http, repeatable",
+    ).argParser(collect),
+    new Option("--registry-mirror <url>", "ask this one first for what is on Docker Hub, repeatable").argParser(
+      collect,
+    ),
+  ];
+}
+
+function collect(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** The operand of commands that read an image wherever it lies. */
 export const IMAGE_OPERAND =
-  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH";
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker://REFERENCE, docker-root:PATH[:IMAGE]";
 
 export interface SourceChoice {
   readonly platform?: string;
@@ -90,6 +121,11 @@ export function readSettings(command: Command): Settings {
       driver: after.driver ?? before?.driver,
       storageOptions: [...(before?.storageOpt ?? []), ...(after.storageOpt ?? [])],
       maxLayerSize: maxLayerSize === "none" ? null : maxLayerSize,
+      registries: {
+        insecureRegistries: [...(before?.insecureRegistry ?? []), ...(after.insecureRegistry ?? [])],
+        mirrors: [...(before?.registryMirror ?? []), ...(after.registryMirror ?? [])],
+      },
+      maxConcurrentDownloads: after.maxConcurrentDownloads ?? before?.maxConcurrentDownloads,
     },
     quiet: after.quiet ?? before?.quiet ?? false,
     progress: after.progress && before?.progress !== false,

@@ -63,14 +63,18 @@ export function checkMount(parent: string, options: readonly string[]): void {
 
 /** Whether a listing of a directory tells what its entries are; without that overlayfs loses files. */
 export function supportsDType(parent: string): boolean {
-  return withTestTree(parent, (tree) => {
-    const fd = openPath(tree, O_RDONLY | O_DIRECTORY);
-    try {
-      return readDirectory(fd).every((entry) => entry.kind !== undefined);
-    } finally {
-      close(fd);
-    }
-  });
+  return withTestTree(parent, (tree) => listsTypes(tree) === true);
+}
+
+/** The same of a directory as it is; null for an empty one, which tells nothing. */
+export function listsTypes(directory: string): boolean | null {
+  const fd = openPath(directory, O_RDONLY | O_DIRECTORY);
+  try {
+    const entries = readDirectory(fd);
+    return entries.length === 0 ? null : entries.every((entry) => entry.kind !== undefined);
+  } finally {
+    close(fd);
+  }
 }
 
 /**

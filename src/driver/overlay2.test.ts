@@ -268,6 +268,12 @@ describe("opening overlay2", () => {
     expect(status.get("Supports d_type")).toBe("true");
   });
 
+  it("tells of a root where nothing may be tried what can be seen in it", async () => {
+    const reader = await overlay2.open({ root, options: new Map(), readOnly: true });
+    expect(new Map(reader.status()).get("Supports d_type")).toBe("true");
+    expect(new Map(reader.status()).has("Native Overlay Diff")).toBe(false);
+  });
+
   it("leaves nothing of its tests behind", () => {
     expect(driver.traits.nativeDiff).toBeTypeOf("boolean");
     expect(readdirSync(root)).toEqual(["overlay2"]);
@@ -297,5 +303,7 @@ describe("overlay2 on a file system without d_type", () => {
     mkdirSync(join(context.root, "overlay2/l"), { recursive: true });
     const driver = await overlay2.open(context);
     expect(driver.status()).toContainEqual(["Supports d_type", "false"]);
+    const reader = await overlay2.open({ ...context, readOnly: true });
+    expect(reader.status()).toContainEqual(["Supports d_type", "false"]);
   });
 });

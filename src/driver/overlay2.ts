@@ -18,6 +18,7 @@ import {
   checkMount,
   examineNativeDiff,
   inUserNamespace,
+  listsTypes,
   moduleParameter,
   mountOptions,
   supportsDType,
@@ -248,14 +249,16 @@ function examine(home: string, userNamespace: boolean): boolean {
 
 /** In the words and the order of `docker info`; what only a test can tell is left out where none was allowed. */
 function status(settings: Settings, isNativeDiff: () => boolean): (readonly [string, string])[] {
-  const { home, userNamespace, dType } = settings;
+  const { home, userNamespace } = settings;
+  const wasTried = settings.dType !== null;
+  const dType = settings.dType ?? (isDirectory(home) ? listsTypes(home) : null);
   const options = mountOptions({ writable: true, userNamespace });
   const metacopy = moduleParameter("metacopy") === "Y" && !options.includes("metacopy=off");
   return [
     ["Backing Filesystem", fileSystemName(isDirectory(home) ? home : dirname(home))],
     ...(dType === null ? [] : [["Supports d_type", String(dType)] as const]),
     ["Using metacopy", String(metacopy)],
-    ...(dType === null ? [] : [["Native Overlay Diff", String(isNativeDiff())] as const]),
+    ...(!wasTried ? [] : [["Native Overlay Diff", String(isNativeDiff())] as const]),
     ["userxattr", String(userNamespace)],
   ];
 }

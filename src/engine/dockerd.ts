@@ -45,6 +45,6 @@ function lockOut(root: string, createMode?: number): Lock {
   const lock = tryLock(path, "shared", createMode);
   if (lock !== null) return lock;
   throw new LayerfsError("ROOT_IN_USE", `${root} is in use by a running dockerd, which holds ${path}`, {
-    hint: "stop that dockerd, or use another --root; reading (images, inspect, history, explain, ls, cat, info) works meanwhile",
+    hint: "stop that dockerd, or use another --root; what only reads the root works meanwhile, also save, unpack, and mount without --rw",
   });
 }

@@ -1,11 +1,16 @@
 import type { Digest } from "../core/digest.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
+import type { RetryEvent } from "../source/registry/retry.ts";
+import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { ImageComparison } from "./compare-images.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { FindOptions } from "./find-nodes.ts";
 import type { ChangedNode, ChangesOptions } from "./list-changes.ts";
+import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
+import type { PullOptions, PullResult } from "./pull.ts";
+import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
 import type { NodeDetails, StatOptions } from "./stat-node.ts";
 import type { Waste, WasteOptions } from "./waste.ts";
@@ -20,6 +25,10 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** How registries are reached (docs/registries.md). */
+  readonly registries?: RegistrySettings | undefined;
+  /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
+  readonly maxConcurrentDownloads?: number | undefined;
 }
 
 /** What a long call may be given. */
@@ -41,13 +50,46 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A layer that must be unpacked; `total` are its stored bytes. */
-  | { readonly type: "layer-start"; readonly layer: Digest; readonly total: number }
-  /** Stored bytes that were read since the last such event. */
+  /** A tag or digest is looked at; `repository` without its registry. */
+  | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
+  /** It is in the store; `digest` as in `PulledImage`. */
+  | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
+  /** `repository` in full, such as `docker.io/library/nginx`. */
+  | { readonly type: "push-start"; readonly repository: string }
+  /** The registry has the image; as in `PushedTag`. */
+  | { readonly type: "push-done"; readonly tag: string; readonly digest: Digest; readonly size: number }
+  /**
+   * A layer that must be unpacked; `total` are its stored bytes. In a push a layer is first compressed, of which `total`
+   * are about the uncompressed bytes, and then sent: both are told so. Here and below `blob` is its digest in a registry.
+   */
+  | {
+      readonly type: "layer-start";
+      readonly layer: Digest;
+      readonly blob?: Digest | undefined;
+      readonly total: number;
+      readonly activity?: "compressing" | "sending" | undefined;
+    }
+  /** Bytes of those that were read or sent since the last such event. */
   | { readonly type: "layer-progress"; readonly layer: Digest; readonly bytes: number }
-  | { readonly type: "layer-done"; readonly layer: Digest; readonly warnings: readonly Warning[] }
-  /** The layer was in the store already. */
-  | { readonly type: "layer-exists"; readonly layer: Digest };
+  | {
+      readonly type: "layer-done";
+      readonly layer: Digest;
+      readonly blob?: Digest | undefined;
+      readonly warnings: readonly Warning[];
+    }
+  /** The layer was there already: in the store, or in the registry that it is pushed to. */
+  | { readonly type: "layer-exists"; readonly layer: Digest; readonly blob?: Digest | undefined }
+  /** Another repository of the registry had the layer that is pushed; `from` without the registry. */
+  | { readonly type: "layer-mounted"; readonly layer: Digest; readonly from: string }
+  /** Stored bytes of a layer that came since the last such event; `disk`: an earlier attempt had fetched them. */
+  | {
+      readonly type: "download-progress";
+      readonly layer: Digest;
+      readonly bytes: number;
+      readonly origin: "disk" | "network";
+    }
+  /** A request to a registry failed and is repeated. */
+  | ({ readonly type: "retry" } & RetryEvent);
 
 export interface ExplainOptions extends ReadOptions {
   /** A path inside the image; it need not be there any more. */
@@ -176,6 +218,7 @@ export interface MountSummary {
 }
 
 export interface UnmountRequest {
+  /** Directory of a mount, or name or id of an image that is mounted once; what begins with `/` or `./` is a directory. */
   readonly target: string;
   /** Throw away what was changed in a read-write mount; without it such a mount with changes stays. */
   readonly discard?: boolean | undefined;
@@ -240,11 +283,29 @@ export interface Engine extends AsyncDisposable {
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
   load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
   /**
+   * Fetches an image from its registry, or all tags of a repository. Several calls at once, also in other processes, fetch
+   * a blob once; what a call that failed or was killed had fetched is not fetched again (docs/pull.md).
+   */
+  pull(reference: string, options?: PullOptions): Promise<PullResult>;
+  /**
    * Writes images, named as in `docker save`, to an archive or another place; the same images give the same bytes. An
    * image that is missing fails it before a byte is out, a layer that is not what it was when it is read. Works also
    * while dockerd holds the root.
    */
   save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
+  /**
+   * Sends an image to the registry of its name (`latest` where that has no tag), or all tags of a repository. Layers that
+   * the registry has are not sent. Fails with NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, REGISTRY; with DIGEST_MISMATCH, naming
+   * layer and path, where a stored layer is not what it was.
+   */
+  push(name: string, options?: PushOptions): Promise<PushResult>;
+  /**
+   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, or none
+   * are given and none are kept.
+   */
+  login(request: LoginRequest, options?: CallOptions): Promise<LoginResult>;
+  /** Forgets what is kept for a registry; for one without anything it succeeds. Default: Docker Hub. */
+  logout(server?: string): Promise<LogoutResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   /**
@@ -272,10 +333,15 @@ export interface Engine extends AsyncDisposable {
     options?: { readonly force?: boolean | undefined; readonly prune?: boolean | undefined },
   ): Promise<RemovedImage>;
 
-  /** Returns the directory where the tree is. Fails with PERMISSION where the system does not let it mount. */
+  /**
+   * Returns the directory where the tree is. A root that a dockerd runs on, or that lies on a read-only file system, is
+   * not changed: a mount is then read-only, wants a target and is not recorded. Fails with PERMISSION where the system
+   * does not let it mount.
+   */
   mount(request: MountRequest): Promise<string>;
   mountDirectories(request: DirectoriesMountRequest): Promise<void>;
-  unmount(request: UnmountRequest): Promise<void>;
+  /** Returns the directory. Fails with CONFLICT where changes would be lost, AMBIGUOUS for an image mounted twice. */
+  unmount(request: UnmountRequest): Promise<string>;
   mounts(): Promise<MountSummary[]>;
 
   /** Writes the image's tree to a directory that is empty or absent. */

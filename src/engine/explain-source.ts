@@ -7,7 +7,7 @@ import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
 import type { Explanation, LayerSummary } from "./explanation.ts";
 import { layerEntries } from "./layer-stream.ts";
-import { refuseUnsupported } from "./load.ts";
+import { refuseUnsupported } from "./store-image.ts";
 
 /**
  * An image as it lies in an archive or a layout: digests, chain IDs and sizes, but no directories. `name` is the source
@@ -20,7 +20,7 @@ export async function explainSource(
   path: Buffer | null,
   options: ReadOptions,
 ): Promise<Explanation> {
-  refuseUnsupported(image);
+  refuseUnsupported(image.config);
   const makers = layerMakers(image.config.history);
   const chain = chainIDs(image.config.rootfs.diffIDs);
   return {

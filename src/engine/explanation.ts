@@ -15,7 +15,10 @@ export interface Explanation {
   readonly driver: string | null;
   /** Lowest first. */
   readonly layers: readonly LayerSummary[];
-  /** The mount command that joins the layers (for one layer, and for vfs, a bind mount); null where nothing can be mounted. */
+  /**
+   * The mount command that joins the layers (for one layer, and for vfs, a bind mount), to be run with a directory in
+   * place of TARGET; null where nothing can be mounted. Of so many layers that the kernel refuses it: the short one.
+   */
   readonly mountCommand: string | null;
   /** The same with the short names of the directories, as dockerd mounts them; null where the driver has none. */
   readonly shortMountCommand: string | null;
@@ -103,7 +106,7 @@ export interface DirectoryExplanation {
   readonly link: string | null;
   /** The layer's record, for the role `layer`. */
   readonly layer: { readonly chainID: Digest; readonly diffID: Digest; readonly size: number } | null;
-  /** Images that stand on the layer. */
+  /** Images that stand on the layer; for a container's directory those whose topmost layer it stands on. */
   readonly images: readonly LayerUse[];
   /** The container whose directory it is; for a layer, containers that stand on it. */
   readonly containers: readonly ContainerName[];

@@ -2,11 +2,11 @@ import type { Image, Layer } from "../core/image.ts";
 import { classifyEntry } from "../union/entry-path.ts";
 import type { ReadOptions } from "./engine.ts";
 import { layerEntries } from "./layer-stream.ts";
-import { refuseUnsupported } from "./load.ts";
+import { refuseUnsupported } from "./store-image.ts";
 
 /** Bytes of content of each layer, lowest first, as the store counts them. Reads and verifies all of the image. */
 export async function layerSizes(image: Image, options: ReadOptions): Promise<number[]> {
-  refuseUnsupported(image);
+  refuseUnsupported(image.config);
   const sizes: number[] = [];
   for (const layer of image.layers) sizes.push(await layerSize(layer, options));
   return sizes;

@@ -2,9 +2,8 @@ import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import type { Image } from "../core/image.ts";
 import { type MergedTree, type MergeOptions, mergeLayers } from "../view/merged-tree.ts";
-import type { ReadOptions } from "./engine.ts";
 import type { ImageLayer } from "./image-layer.ts";
-import { openImage } from "./source.ts";
+import { openSourceImage, type SourceCall } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
 import { openStoredImage, type StoredImage, whileThere } from "./stored-image.ts";
 import { storedLayers } from "./stored-layers.ts";
@@ -23,7 +22,7 @@ export interface LayerStack {
 /** How the image that a text names is found: `reading` opens the store, if the text names no source. */
 export interface StackFinder {
   readonly text: string;
-  readonly call: ReadOptions;
+  readonly call: SourceCall;
   readonly reading: () => Promise<Stores>;
 }
 
@@ -33,7 +32,7 @@ export interface StackFinder {
  */
 export async function readStack<T>(finder: StackFinder, read: (stack: LayerStack) => Promise<T>): Promise<T> {
   const { text, call } = finder;
-  await using source = await openImage(text, call);
+  await using source = await openSourceImage(text, call);
   if (source !== null) return await read(sourceStack(source.image, call));
   const stores = await finder.reading();
   return await whileThere(stores, text, (stored) => read(storedStack(stores, stored)));
@@ -45,7 +44,7 @@ export async function* streamStack<T>(
   read: (stack: LayerStack) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const { text, call } = finder;
-  await using source = await openImage(text, call);
+  await using source = await openSourceImage(text, call);
   if (source !== null) {
     yield* read(sourceStack(source.image, call));
     return;
@@ -62,7 +61,7 @@ export function mergeStack({ layers }: LayerStack, options: MergeOptions): Promi
   );
 }
 
-function sourceStack(image: Image, call: ReadOptions): LayerStack {
+function sourceStack(image: Image, call: SourceCall): LayerStack {
   return { id: image.id, config: image.config, naming: "number", layers: sourceLayers(image, call) };
 }
 

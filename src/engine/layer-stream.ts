@@ -8,7 +8,7 @@ import { type TarHandler, tarReader } from "../tar/reader.ts";
 import { classifyEntry, cleanPath, pathKey } from "../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../view/content-range.ts";
 import type { LayerEntry } from "../view/merged-tree.ts";
-import type { ReadOptions } from "./engine.ts";
+import type { CallOptions } from "./engine.ts";
 import { type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
 
 /*
@@ -24,12 +24,12 @@ const MAX_ENTRIES = 4_000_000;
  * The entries of a layer, for the merged tree. The layer's bytes are verified when all are read: DIGEST_MISMATCH.
  * Further codes: INVALID_COMPRESSION, INVALID_TAR, LIMIT_EXCEEDED, CANCELLED.
  */
-export async function* layerEntries(layer: Layer, { signal }: ReadOptions): AsyncGenerator<LayerEntry> {
+export async function* layerEntries(layer: Layer, options: CallOptions): AsyncGenerator<LayerEntry> {
   const read: LayerEntry[] = [];
   const stored = storedNames();
   const reader = tarReader({ ...IGNORE, entry: (entry) => read.push({ entry, storedName: stored(entry) }) });
-  for await (const chunk of verifiedTar(layer)) {
-    throwIfCancelled(signal);
+  for await (const chunk of verifiedTar(layer, options)) {
+    throwIfCancelled(options.signal);
     reader.write(chunk);
     yield* read.splice(0);
   }
@@ -41,7 +41,7 @@ export async function* layerContent(
   layer: Layer,
   storedName: Buffer,
   range: WholeRange,
-  { signal }: ReadOptions,
+  { signal }: CallOptions,
 ): AsyncGenerator<Buffer> {
   const wanted = (_: TarEntry, name: Buffer): boolean => name.equals(storedName);
   for await (const { content } of passTar(buffers(layer.openTar()), storedNames(), wanted, signal)) {
@@ -52,8 +52,8 @@ export async function* layerContent(
 }
 
 /** Reads a layer once, with the bytes of the files that are wanted; verified when all is read, as `layerEntries`. */
-export function layerPass(layer: Layer, wants: Wants, { signal }: ReadOptions): AsyncGenerator<PassedEntry> {
-  return passTar(verifiedTar(layer), storedNames(), wants, signal);
+export function layerPass(layer: Layer, wants: Wants, options: CallOptions): AsyncGenerator<PassedEntry> {
+  return passTar(verifiedTar(layer, options), storedNames(), wants, options.signal);
 }
 
 async function* buffers(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
@@ -66,7 +66,7 @@ const IGNORE: TarHandler = { raw: () => {}, entry: () => {}, payload: () => {}, 
  * Numbers the entries. A hard link to one of aufs's reserved names, which the tree does not show, gets the number of
  * the file there, for that is where its bytes are.
  */
-function storedNames(): (entry: TarEntry) => Buffer {
+export function storedNames(): (entry: TarEntry) => Buffer {
   const reserved = new Map<string, number>();
   let next = 0;
   return (entry) => {
@@ -83,8 +83,21 @@ function storedNames(): (entry: TarEntry) => Buffer {
 }
 
 /** The layer's tar; it ends with DIGEST_MISMATCH if the bytes, packed or not, are not the promised ones. */
-export function verifiedTar(layer: Layer): AsyncGenerator<Buffer> {
-  const stored =
-    layer.blobDigest === undefined ? layer.open() : verified(layer.open(), { digest: layer.blobDigest }, "layer blob");
-  return verified(decompress(stored), { digest: layer.diffID }, "layer");
+export async function* verifiedTar(layer: Layer, { onProgress }: CallOptions): AsyncGenerator<Buffer> {
+  const { diffID, blobDigest } = layer;
+  onProgress?.({ type: "layer-start", layer: diffID, total: layer.extent?.length ?? layer.descriptor?.size ?? 0 });
+  const bytes = counted(layer.open(), (count) => onProgress?.({ type: "layer-progress", layer: diffID, bytes: count }));
+  const stored = blobDigest === undefined ? bytes : verified(bytes, { digest: blobDigest }, "layer blob");
+  yield* verified(decompress(stored), { digest: diffID }, "layer");
+  onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
+}
+
+async function* counted<T extends Uint8Array>(
+  source: AsyncIterable<T>,
+  count: (bytes: number) => void,
+): AsyncGenerator<T> {
+  for await (const chunk of source) {
+    count(chunk.length);
+    yield chunk;
+  }
 }

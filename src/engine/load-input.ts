@@ -4,9 +4,9 @@ import { spaceGuard } from "../layer/apply/space-guard.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
-import type { LoadedImage, LoadInput, ReadOptions } from "./engine.ts";
+import type { LoadedImage, LoadInput } from "./engine.ts";
 import { loadImages } from "./load.ts";
-import { openLoadInput } from "./source.ts";
+import { openLoadInput, type SourceCall } from "./source.ts";
 import type { Stores } from "./stores.ts";
 
 /** Loads all images of a source; an archive that must be kept meanwhile lies in the data root, and leaves the reserve free too. */
@@ -14,7 +14,7 @@ export async function loadInput(
   stores: Stores,
   input: LoadInput,
   pool: ApplyPool,
-  options: ReadOptions,
+  options: SourceCall,
 ): Promise<LoadedImage[]> {
   const spoolDirectory = join(stores.layers.layout.own, "tmp");
   makeDirectories(spoolDirectory, 0o700);

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseDigest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
+import { type Digest, parseDigest } from "../core/digest.ts";
+import { isLayerfsError, LayerfsError, printable } from "../core/errors.ts";
 import { readRepositories, tagsOf } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { createLease } from "../layer/lease.ts";
@@ -23,19 +23,33 @@ import type { Stores } from "./stores.ts";
 export function mountImage(stores: Stores, request: MountRequest): Promise<string> {
   return exclusively(stores.layers, async () => {
     await recoverAll(stores);
-    const image = openStoredImage(stores, request.image);
-    const top = image.layers.at(-1);
-    if (top === undefined) throw new LayerfsError("UNSUPPORTED", `image ${image.id} has no layers to mount`);
-    for (const layer of image.layers) placeOf(stores.layers, layer);
+    const { image, top } = openMountable(stores, request.image);
     const target = request.target === undefined ? makeOwnTarget(stores) : givenDirectory(request.target);
     try {
-      await (request.readWrite ? mountReadWrite : mountReadOnly)(stores, image, top.cacheID, target);
+      await (request.readWrite ? mountReadWrite : mountReadOnly)(stores, image, top, target);
       return target;
     } catch (error) {
       if (request.target === undefined) rmdirSync(target);
       throw error;
     }
   });
+}
+
+/**
+ * Mounts an image of a root that must not be changed: a dockerd runs on it, or its file system is read-only. Nothing
+ * records the mount, so nothing keeps that dockerd from removing the image's layers under it. Read-only, and where the
+ * user says: READ_ONLY without a target.
+ */
+export async function mountUnrecorded(stores: Stores, { image, target }: MountRequest): Promise<string> {
+  const { top } = openMountable(stores, image);
+  if (target === undefined) {
+    throw new LayerfsError("READ_ONLY", `${stores.root} cannot be changed now, so it has no place to mount on`, {
+      hint: `name one: layerfs mount ${printable(image)} DIR`,
+    });
+  }
+  const directory = givenDirectory(target);
+  await mountAll(stores.layers.driver.plan(top, { target: directory, readOnly: true }));
+  return directory;
 }
 
 export async function mountDirectories(request: DirectoriesMountRequest): Promise<void> {
@@ -60,18 +74,29 @@ export async function mountDirectories(request: DirectoriesMountRequest): Promis
   ]);
 }
 
-export function unmountTarget(stores: Stores, request: UnmountRequest): Promise<void> {
+/** Returns the directory, which for one that nothing records is the target as an absolute path. */
+export function unmountTarget(stores: Stores, request: UnmountRequest): Promise<string> {
   return exclusively(stores.layers, async () => {
     const holder = findHolder(stores, request.target);
-    if (holder === null) {
-      await unmount(resolve(request.target));
-      return;
-    }
+    if (holder === null) return unmountPlain(request.target);
     if (request.discard !== true) await refuseLoss(stores, holder);
     if (staleness(holder) === null) await unmount(holder.target);
     await dropHolder(stores, holder);
     await recoverAll(stores);
+    return holder.target;
   });
+}
+
+/** The same on a root that must not be changed; null, and nothing done, for a mount that has a read-write layer there. */
+export async function unmountUnrecorded(stores: Stores, request: UnmountRequest): Promise<string | null> {
+  const holder = findHolder(stores, request.target);
+  return holder?.rwLayer === undefined ? unmountPlain(holder?.target ?? request.target) : null;
+}
+
+async function unmountPlain(text: string): Promise<string> {
+  const target = resolve(text);
+  await unmount(target);
+  return target;
 }
 
 export function listMounts(stores: Stores): MountSummary[] {
@@ -85,6 +110,15 @@ export function listMounts(stores: Stores): MountSummary[] {
       mounted: staleness(holder) === null,
     };
   });
+}
+
+/** An image all of whose layers are there, and the driver's id of the topmost. */
+function openMountable(stores: Stores, text: string): { readonly image: StoredImage; readonly top: string } {
+  const image = openStoredImage(stores, text);
+  const top = image.layers.at(-1);
+  if (top === undefined) throw new LayerfsError("UNSUPPORTED", `image ${image.id} has no layers to mount`);
+  for (const layer of image.layers) placeOf(stores.layers, layer);
+  return { image, top: top.cacheID };
 }
 
 async function mountReadOnly(stores: Stores, image: StoredImage, top: string, target: string): Promise<void> {
@@ -130,20 +164,31 @@ async function refuseLoss(stores: Stores, holder: MountRecord): Promise<void> {
   });
 }
 
+/** The record of the mount that `text` names, null for a directory without one. Fails with NOT_FOUND or AMBIGUOUS. */
 function findHolder(stores: Stores, text: string): MountRecord | null {
   const target = resolve(text);
   const holders = stores.holders.list();
   const byTarget = holders.find((holder) => holder.target === target);
-  if (byTarget !== undefined || text.startsWith("/") || text.startsWith(".")) return byTarget ?? null;
-  const { id } = resolveImage(stores.images, text);
-  const ofImage = holders.filter(({ subject }) => subject === id);
-  if (ofImage.length > 1) {
-    throw new LayerfsError("AMBIGUOUS", `image ${text} is mounted ${ofImage.length} times`, {
-      hint: `name the directory: ${ofImage.map((holder) => holder.target).join(", ")}`,
-    });
+  if (byTarget !== undefined || /^\.{0,2}\//.test(text)) return byTarget ?? null;
+  const id = imageNamed(stores, text);
+  const [ofImage, ...others] = holders.filter(({ subject }) => id !== null && subject === id);
+  if (ofImage === undefined) {
+    const message = `${printable(text)} is neither the directory of a mount nor an image that is mounted`;
+    throw new LayerfsError("NOT_FOUND", message, { hint: "`layerfs mount` lists the mounts" });
   }
-  if (ofImage[0] === undefined) throw new LayerfsError("NOT_FOUND", `image ${text} is not mounted`);
-  return ofImage[0];
+  if (others.length === 0) return ofImage;
+  throw new LayerfsError("AMBIGUOUS", `image ${printable(text)} is mounted ${others.length + 1} times`, {
+    hint: `name the directory: ${[ofImage, ...others].map((holder) => holder.target).join(", ")}`,
+  });
+}
+
+function imageNamed(stores: Stores, text: string): Digest | null {
+  try {
+    return resolveImage(stores.images, text).id;
+  } catch (error) {
+    if (isLayerfsError(error, "NOT_FOUND") || isLayerfsError(error, "INVALID_REFERENCE")) return null;
+    throw error;
+  }
 }
 
 function makeOwnTarget(stores: Stores): string {

@@ -1,19 +1,15 @@
 import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
-import { chooseDriver } from "../driver/choose.ts";
-import { imageChains, prepareImageDb } from "../image/image-db.ts";
-import { imageLayout } from "../image/layout.ts";
 import { applyPool } from "../layer/apply/pool.ts";
 import { treeChanges } from "../layer/changes.ts";
 import { diffTar } from "../layer/diff-tar.ts";
-import { layerStore, prepareLayerStore } from "../layer/store.ts";
-import { mountHolders } from "../mount/holders.ts";
+import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { makeDirectories } from "../sys/make-directories.ts";
 import { compareImages } from "./compare-images.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
+import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
 import { explain } from "./explain.ts";
@@ -28,22 +24,29 @@ import type { StackFinder } from "./layer-stack.ts";
 import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
-import { listMounts, mountDirectories, mountImage, unmountTarget } from "./mounting.ts";
+import { login, logout } from "./login.ts";
+import {
+  listMounts,
+  mountDirectories,
+  mountImage,
+  mountUnrecorded,
+  unmountTarget,
+  unmountUnrecorded,
+} from "./mounting.ts";
+import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
 import { applyToDirectory } from "./plumbing.ts";
+import { pullImage } from "./pull.ts";
+import { pushImages } from "./push.ts";
 import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
 import { listTree, readTreeFile } from "./read-tree.ts";
 import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { saveImages } from "./save.ts";
-import { openImage, refuseSource } from "./source.ts";
+import { openSourceImage, refuseSource } from "./source.ts";
 import { statNode } from "./stat-node.ts";
-import type { Stores } from "./stores.ts";
 import { tagImage } from "./tag-image.ts";
-import { unpackImage } from "./unpack.ts";
+import { unpackImage, unpackUnleased } from "./unpack.ts";
 import { findWaste } from "./waste.ts";
-
-/** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
-const IGNORE_OWNERS = "vfs.ignore_chown_errors";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -55,29 +58,59 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   };
   const pool = applyPool();
   let lock: Lock | null = null;
+  let client: RegistryClient | null = null;
   const writing = once(async () => {
     lock ??= keepOutDockerd(root);
     const stores = await openStores(settings, "write");
     lock ??= keepOutFirstDockerd(root);
     return stores;
   });
+  // Loaded for those alone that need it, as all commands wait for what is loaded.
+  const registries = once(async () => {
+    const { registryClient } = await import("../source/registry/registry-client.ts");
+    client = registryClient(options.registries);
+    return client;
+  });
   const reading = once(() => openStores(settings, "read"));
-  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
+  const finder = (text: string, call: ReadOptions): StackFinder => ({
+    text,
+    call: { ...call, registries: options.registries },
+    reading,
+  });
   return {
     root,
-    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    load: told(async (input, call = {}) =>
+      loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
+    ),
     save: told(async (names, target, call = {}) => {
-      const mayWrite = isWritable(root) && !isHeldByDockerd(root);
+      for (const name of names) refuseSource(name, "saved");
+      const mayWrite = !isReadOnly(root);
       return saveImages(await (mayWrite ? writing() : reading()), mayWrite, names, target, call);
     }),
+    push: told(async (name, call = {}) => {
+      refuseSource(name, "pushed");
+      return pushImages(await writing(), (await registries()).repository, name, call);
+    }),
+    pull: told(async (reference, call = {}) =>
+      pullImage(await writing(), await registries(), reference, pool, {
+        ...call,
+        maxConcurrentDownloads: options.maxConcurrentDownloads,
+      }),
+    ),
+    login: told(async (request, call = {}) => login(await registries(), request, call)),
+    logout: told(async (server) => logout(await registries(), server)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openImage(image, call);
-      return source === null ? inspectImage(await reading(), image) : await inspectSource(source, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source !== null) return await inspectSource(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openImage(image, call);
-      return source === null ? imageHistory(await reading(), image) : await sourceHistory(source, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source !== null) return await sourceHistory(source, call);
+      const { stores, name } = await findStores(image, reading);
+      return imageHistory(stores, name);
     }),
     tag: told(async (source, target) => {
       refuseSource(source, "tagged");
@@ -85,8 +118,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openImage(image, call);
-      if (source === null) return explain(await reading(), image, path);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source === null) {
+        const { stores, name } = await findStores(image, reading);
+        return await explain(stores, name, path);
+      }
       return await explainSource(image, source.image, path, call);
     }),
     explainDirectory: told(async (directory) =>
@@ -98,19 +134,26 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mount: told(async (request) => {
       refuseSource(request.image, "mounted");
+      if (!request.readWrite && isReadOnly(root)) return mountUnrecorded(await reading(), request);
       return mountImage(await writing(), request);
     }),
     mountDirectories: told(mountDirectories),
-    unmount: told(async (request) => unmountTarget(await writing(), request)),
+    unmount: told(async (request) => {
+      const unmounted = isReadOnly(root) ? await unmountUnrecorded(await reading(), request) : null;
+      return unmounted ?? unmountTarget(await writing(), request);
+    }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openImage(image, call);
-      if (source === null) return unpackImage(await writing(), image, directory, pool, call);
-      return await unpackSource(source, directory, unpackSettings, pool, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (!isReadOnly(root) && parseDockerRoot(image) === null)
+        return unpackImage(await writing(), image, directory, pool, call);
+      const { stores, name } = await findStores(image, reading);
+      return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openImage(image, call);
-      if (source === null) return listTree(await reading(), image, path, call.recursive ?? false);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
       return await listSource(source, path, call);
     }),
     listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
@@ -123,12 +166,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openImage(image, call);
-      if (source === null) return readTreeFile(await reading(), image, path);
+      const source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source === null) return readTreeFile(await findStores(image, reading), path);
       return readSourceFile(source, path, call);
     }),
     info: told(async () => {
-      const readOnly = !isWritable(root) || isHeldByDockerd(root);
+      const readOnly = isReadOnly(root);
       return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
     }),
     apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
@@ -136,6 +179,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
+      await client?.[Symbol.asyncDispose]();
       lock?.release();
     },
   };
@@ -161,47 +205,11 @@ async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
   }
 }
 
-interface Settings extends Omit<EngineOptions, "storageOptions"> {
-  readonly root: string;
-  readonly storageOptions: ReadonlyMap<string, string>;
+/** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */
+function isReadOnly(root: string): boolean {
+  return !isWritable(root) || isHeldByDockerd(root);
 }
 
-/** `try`: to read, and to tell what the driver can do here, as `info` does. */
-async function openStores(settings: Settings, purpose: "read" | "try" | "write"): Promise<Stores> {
-  const { root, storageOptions } = settings;
-  const readOnly = purpose !== "write";
-  if (!readOnly) makeDirectories(root, 0o710);
-  const { driver, reason, rejected } = await chooseDriver({
-    root,
-    name: settings.driver,
-    options: storageOptions,
-    readOnly,
-    mayTry: purpose === "try",
-  });
-  const images = imageLayout(root, driver.name);
-  const holders = mountHolders(root);
-  const layers = layerStore({
-    root,
-    driver,
-    imageChains: () => imageChains(images),
-    mountedIDs: () => holders.list().flatMap((holder) => holder.layers),
-  });
-  if (!readOnly) {
-    prepareLayerStore(layers);
-    prepareImageDb(images);
-  }
-  return {
-    root,
-    layers,
-    images,
-    holders,
-    choice: [`${driver.name}: ${reason}`, ...rejected.map((other) => `not ${other.reason}`)],
-    maxLayerSize: settings.maxLayerSize ?? null,
-    ignoreOwners: storageOptions.get(IGNORE_OWNERS) === "true",
-  };
-}
-
-/** Only there can a driver be tried out, as `info` does. */
 function isWritable(root: string): boolean {
   try {
     accessSync(root, constants.W_OK);

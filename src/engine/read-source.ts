@@ -2,10 +2,11 @@ import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { union } from "../view/view.ts";
 import type { CallOptions, ListOptions, ReadOptions, TreeNode } from "./engine.ts";
-import { blobOf, refuseUnsupported } from "./load.ts";
 import { listView } from "./read-tree.ts";
 import type { OpenedImage } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
+import { workerBytes } from "./spooled-layer.ts";
+import { refuseUnsupported } from "./store-image.ts";
 import { prepareTarget, type UnpackSettings, unpackLayers } from "./unpack.ts";
 
 /** As `unpackImage`, without a store. */
@@ -16,11 +17,12 @@ export function unpackSource(
   pool: ApplyPool,
   options: CallOptions,
 ): Promise<{ readonly warnings: readonly Warning[] }> {
-  refuseUnsupported(image);
-  const layers = image.layers.map((layer) => {
-    const bytes = blobOf(layer);
-    return { diffID: layer.diffID, bytes, size: layer.extent?.length ?? 0 };
-  });
+  refuseUnsupported(image.config);
+  const layers = image.layers.map((layer) => ({
+    diffID: layer.diffID,
+    open: () => workerBytes(layer, options.signal),
+    size: layer.extent?.length ?? layer.descriptor?.size ?? 0,
+  }));
   return unpackLayers(layers, prepareTarget(directory), settings, pool, options);
 }
 

@@ -1,21 +1,21 @@
 import { lstat } from "../view/lookup.ts";
 import type { PlacedNode } from "../view/node.ts";
 import { union, type View, type ViewNode } from "../view/view.ts";
+import type { ImageInStores } from "./docker-root.ts";
 import type { TreeNode } from "./engine.ts";
 import { whileThere } from "./stored-image.ts";
 import { storedLayers } from "./stored-layers.ts";
-import type { Stores } from "./stores.ts";
 
 /** The nodes below `path`, or the one node there; computed from the layers' records, without mounting. */
-export function listTree(stores: Stores, image: string, path: string, recursive: boolean): Promise<TreeNode[]> {
-  return whileThere(stores, image, async (stored) =>
+export function listTree({ stores, name }: ImageInStores, path: string, recursive: boolean): Promise<TreeNode[]> {
+  return whileThere(stores, name, async (stored) =>
     listView(await union(storedLayers(stores, stored)), path, recursive),
   );
 }
 
 /** The content of the file that `path` leads to, symlinks followed inside the image. */
-export function readTreeFile(stores: Stores, image: string, path: string): Promise<AsyncIterable<Buffer>> {
-  return whileThere(stores, image, async (stored) => (await union(storedLayers(stores, stored))).read(path));
+export function readTreeFile({ stores, name }: ImageInStores, path: string): Promise<AsyncIterable<Buffer>> {
+  return whileThere(stores, name, async (stored) => (await union(storedLayers(stores, stored))).read(path));
 }
 
 /** The nodes of a view below `path`, or the one node there. */

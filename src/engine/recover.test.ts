@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { overlay } from "../../test/support/filesystems.ts";
 import { dockerArchive } from "../../test/support/image-builder.ts";
@@ -36,11 +36,13 @@ describe("the next command that writes", () => {
     const left = [
       "image/vfs/.repositories.json.0a0b0c0d0e0f.tmp",
       "image/vfs/imagedb/content/sha256/.0123.0a0b0c0d0e0f.tmp",
+      "image/vfs/distribution/diffid-by-digest/sha256/.0123.0a0b0c0d0e0f.tmp",
+      "image/vfs/distribution/v2metadata-by-diffid/sha256/.0123.0a0b0c0d0e0f.tmp",
       "layerfs/leases/0123.json.new",
       "layerfs/mounts/.0123.json.tmp",
       "layerfs/tmp/.spool-0123.tmp",
     ];
-    mkdirSync(join(root, "layerfs/mounts"), { recursive: true });
+    for (const name of left) mkdirSync(dirname(join(root, name)), { recursive: true });
     for (const name of left) writeFileSync(join(root, name), "");
     await useStore(engine);
     const files = readdirSync(root, { recursive: true, encoding: "utf8" });

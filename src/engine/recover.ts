@@ -1,9 +1,18 @@
 import { readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { sweepBlobs } from "../content/sweep.ts";
 import { readNames } from "../layer/records.ts";
 import { recover } from "../layer/remove.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import type { Stores } from "./stores.ts";
+
+/** Below `image/<driver>/distribution`: what is known of registries. */
+const NOTES = ["v2metadata-by-diffid/sha256", "diffid-by-digest/sha256"];
+/** Below layerfs's own directory: blobs until their image is in the store, and of pulls that were broken off. */
+export const BLOBS = "blobs";
+/** What pulls that were broken off have fetched is kept for a week, and the newest 8 GiB of it (docs/pull.md). */
+const KEEP_BLOBS_MS = 7 * 24 * 3600 * 1000;
+const KEEP_BLOB_BYTES = 8 * 2 ** 30;
 
 /** Directories that layerfs makes to mount on, where the user names none. */
 export function ownTargets(stores: Stores): string {
@@ -20,9 +29,19 @@ export async function recoverAll(stores: Stores): Promise<void> {
     if (staleness(holder) !== null && !(await hasChanges(stores, holder))) await dropHolder(stores, holder);
   }
   const { leases, own } = stores.layers.layout;
-  const { content, metadata, repositories } = stores.images;
+  const { content, distribution, metadata, repositories } = stores.images;
   const records = readNames(metadata).map((name) => join(metadata, name));
-  removeTemporaries(content, dirname(repositories), ...records, leases, stores.holders.directory, join(own, "tmp"));
+  const notes = NOTES.map((name) => join(distribution, name));
+  removeTemporaries(
+    content,
+    dirname(repositories),
+    ...records,
+    ...notes,
+    leases,
+    stores.holders.directory,
+    join(own, "tmp"),
+  );
+  sweepBlobs(join(own, BLOBS), { keepSince: Date.now() - KEEP_BLOBS_MS, maxBytes: KEEP_BLOB_BYTES });
   removeUnusedTargets(stores);
   await recover(stores.layers);
 }

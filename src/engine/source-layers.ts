@@ -1,13 +1,13 @@
 import type { Image } from "../core/image.ts";
-import type { ReadOptions } from "./engine.ts";
+import type { CallOptions } from "./engine.ts";
 import { layerMakers } from "./explain-history.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import { layerContent, layerEntries, layerPass } from "./layer-stream.ts";
-import { refuseUnsupported } from "./load.ts";
+import { refuseUnsupported } from "./store-image.ts";
 
 /** The layers of an image of a source, lowest first, each verified where it is read to its end. Fails with UNSUPPORTED. */
-export function sourceLayers(image: Image, options: ReadOptions): ImageLayer[] {
-  refuseUnsupported(image);
+export function sourceLayers(image: Image, options: CallOptions): ImageLayer[] {
+  refuseUnsupported(image.config);
   const makers = layerMakers(image.config.history);
   return image.layers.map((layer, index) => ({
     diffID: layer.diffID,
@@ -16,6 +16,6 @@ export function sourceLayers(image: Image, options: ReadOptions): ImageLayer[] {
     createdBy: makers[index]?.createdBy ?? null,
     entries: () => layerEntries(layer, options),
     content: (name, range) => layerContent(layer, name, range, options),
-    pass: (wants, signal = options.signal) => layerPass(layer, wants, { signal }),
+    pass: (wants, signal = options.signal) => layerPass(layer, wants, { ...options, signal }),
   }));
 }

@@ -1,19 +1,25 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
-import { LayerfsError } from "../core/errors.ts";
+import { LayerfsError, printable } from "../core/errors.ts";
 import { openDirectory, tryOpenat2 } from "../sys/at.ts";
-import { systemError } from "../sys/errno.ts";
-import { close, pread } from "../sys/file.ts";
+import { ELOOP, ENOENT, ENOTDIR, systemError } from "../sys/errno.ts";
+import { close, pread, preadSome } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
 import { fstat } from "../sys/stat.ts";
-import { assembleTar } from "../tar/tar-split.ts";
-import { parseRecords } from "../tar/tar-split-records.ts";
+import { crc64, crc64Bytes } from "../tar/crc64.ts";
+import { changedFile } from "../tar/tar-split.ts";
+import { type FileRecord, parseRecords } from "../tar/tar-split-records.ts";
 import { cleanPath } from "../union/entry-path.ts";
 
 /** Where a layer of the store lies: its tar-split records, and the driver's directory with its files. */
 export interface StoredLayer {
   readonly tarSplit: string;
   readonly directory: string;
+}
+
+export interface StoredTarOptions {
+  /** A chunk is done with when the next is asked for, and may be written over then. */
+  readonly reuseBuffer?: boolean | undefined;
 }
 
 const READ_SIZE = 512 * 1024;
@@ -23,13 +29,87 @@ const SLASH = Buffer.from("/");
  * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
  * DIGEST_MISMATCH, naming the path, where a file was changed on disk, CORRUPT_STORE where records or files are missing.
  */
-export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer> {
+export async function* openStoredTar(
+  layer: StoredLayer,
+  { reuseBuffer = false }: StoredTarOptions = {},
+): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {
-    yield* assembleTar(readSplit(layer.tarSplit), (name) => readLayerFile(rootFd, name));
+    const chunks = new Chunks(reuseBuffer);
+    for await (const record of parseRecords(readSplit(layer.tarSplit))) {
+      if (record.type === 2) yield* chunks.add(record.payload);
+      else if (record.size > 0) yield* addFile(chunks, rootFd, record);
+    }
+    yield* chunks.end();
   } finally {
     close(rootFd);
   }
+}
+
+/** Gathers what is written into it in chunks of one size, each a buffer of its own unless it may be reused. */
+class Chunks {
+  readonly #reuseBuffer: boolean;
+  #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  #fill = 0;
+
+  constructor(reuseBuffer: boolean) {
+    this.#reuseBuffer = reuseBuffer;
+  }
+
+  /** Where the next bytes go; never empty. `advance` says how many there are. */
+  get room(): Buffer {
+    return this.#buffer.subarray(this.#fill);
+  }
+
+  *advance(count: number): Generator<Buffer> {
+    this.#fill += count;
+    if (this.#fill < READ_SIZE) return;
+    yield this.#buffer;
+    if (!this.#reuseBuffer) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+    this.#fill = 0;
+  }
+
+  *add(bytes: Buffer): Generator<Buffer> {
+    for (let at = 0; at < bytes.length; ) {
+      const count = bytes.copy(this.room, 0, at);
+      at += count;
+      yield* this.advance(count);
+    }
+  }
+
+  *end(): Generator<Buffer> {
+    if (this.#fill > 0) yield this.#buffer.subarray(0, this.#fill);
+  }
+}
+
+/** The content of a file, which must be what was recorded. A byte more than that is asked for, to find that it has grown. */
+function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator<Buffer> {
+  const fd = openLayerFile(rootFd, record.name);
+  try {
+    let crc = 0n;
+    let size = 0;
+    for (;;) {
+      const wanted = record.size - size + 1;
+      const room = chunks.room.subarray(0, wanted);
+      const count = preadSome(fd, room, size);
+      size += count;
+      if (size > record.size) throw changedFile(record, "size", `${record.size} bytes`, "more");
+      crc = crc64(crc, room.subarray(0, count));
+      const isEnd = count === 0 || (size === record.size && count < room.length);
+      if (isEnd && size < record.size) throw changedFile(record, "size", `${record.size} bytes`, `${size}`);
+      if (isEnd) checkSum(record, crc);
+      if (count > 0) yield* chunks.advance(count);
+      if (isEnd) return;
+    }
+  } finally {
+    close(fd);
+  }
+}
+
+function checkSum(record: FileRecord, crc: bigint): void {
+  const found = crc64Bytes(crc);
+  if (found.equals(record.checksum)) return;
+  throw changedFile(record, "CRC-64", record.checksum.toString("hex"), found.toString("hex"));
 }
 
 /** Bytes of a stored layer's tar, by its records alone. Fails as `readSplit`. */
@@ -64,11 +144,9 @@ function damaged(tarSplit: string, what: string, cause: Error): LayerfsError {
   });
 }
 
-/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. */
+/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. Fails with CORRUPT_STORE where it is gone. */
 export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> {
-  const path = Buffer.concat(cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [SLASH, part])));
-  const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
-  if (fd < 0) throw systemError(fd, "open the layer's file", name);
+  const fd = openLayerFile(rootFd, name);
   try {
     const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
     for (let position = 0; ; ) {
@@ -81,4 +159,18 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
   } finally {
     close(fd);
   }
+}
+
+function openLayerFile(rootFd: number, name: Buffer): number {
+  const path = Buffer.concat(cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [SLASH, part])));
+  const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
+  if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) throw missingFile(name);
+  if (fd < 0) throw systemError(fd, "open the layer's file", name);
+  return fd;
+}
+
+function missingFile(name: Buffer): LayerfsError {
+  return new LayerfsError("CORRUPT_STORE", `file ${printable(name)} of the layer is missing`, {
+    hint: "the unpacked file was removed after the layer was stored; pull or load the image again",
+  });
 }

@@ -31,7 +31,9 @@ export interface UnpackChainOptions {
 
 export type LayerEvent =
   | { readonly type: "progress"; readonly diffID: Digest; readonly bytes: number }
-  | { readonly type: "done"; readonly diffID: Digest; readonly warnings: readonly Warning[] };
+  | { readonly type: "done"; readonly diffID: Digest; readonly warnings: readonly Warning[] }
+  /** Its bytes could not be unpacked. */
+  | { readonly type: "failed"; readonly chainID: Digest; readonly error: unknown };
 
 /**
  * Unpacks layers that stand on each other, lowest first, and registers each. Where the driver's layers need nothing of
@@ -103,7 +105,7 @@ function workDirectory(store: LayerStore, layer: PlannedLayer, index: number, op
   return join(store.layout.tmp, `${options.workName}-${index}-${layer.cacheID.slice(0, 8)}`);
 }
 
-function write(
+async function write(
   store: LayerStore,
   layer: PlannedLayer,
   index: number,
@@ -125,8 +127,13 @@ function write(
     maxLayerSize: options.maxLayerSize,
     ignoreOwners: options.ignoreOwners,
   };
-  return options.pool.apply(job, {
-    signal: options.signal,
-    onProgress: (bytes) => options.onLayer?.({ type: "progress", diffID: layer.diffID, bytes }),
-  });
+  try {
+    return await options.pool.apply(job, {
+      signal: options.signal,
+      onProgress: (bytes) => options.onLayer?.({ type: "progress", diffID: layer.diffID, bytes }),
+    });
+  } catch (error) {
+    options.onLayer?.({ type: "failed", chainID: layer.chainID, error });
+    throw error;
+  }
 }

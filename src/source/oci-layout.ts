@@ -8,11 +8,12 @@ import { type Manifest, parseManifest } from "../core/manifest.ts";
 import { isImageConfig, isIndex } from "../core/media-types.ts";
 import { formatPlatform, hostPlatform, type Platform, selectPlatform } from "../core/platform.ts";
 import { type NamedReference, parseReference } from "../core/reference.ts";
-import { readDocument, readFile } from "./layout-blobs.ts";
+import { layoutDocuments, readFile } from "./layout-blobs.ts";
 import { FULL_NAME, REF_NAME } from "./layout-documents.ts";
 import { type LayoutFiles, layoutInDirectory } from "./layout-files.ts";
 import { readLayoutImage } from "./layout-image.ts";
-import { isImageCandidate, noneFor, notAnImage, selectManifest } from "./layout-index.ts";
+import { artifactInstead } from "./manifest-image.ts";
+import { isImageCandidate, noneFor, notAnImage, selectManifest } from "./select-manifest.ts";
 import type { Selection } from "./source-name.ts";
 
 export interface LayoutOptions {
@@ -54,13 +55,14 @@ export function isLayout(files: Pick<LayoutFiles, "has">): boolean {
 
 async function readImages(files: LayoutFiles, { image = null, platform }: LayoutOptions): Promise<Image[]> {
   const wanted = platform ?? hostPlatform();
+  const documents = layoutDocuments(files);
   await checkVersion(files);
   const { manifests } = parseIndex(await readFile(files, INDEX));
   const images = new Map<Digest, Image>();
   const artifacts: Manifest[] = [];
   for (const entry of choosePlatforms(files, chooseEntries(files, manifests, image), wanted)) {
-    const descriptor = isIndex(entry.mediaType) ? await selectManifest(files, entry, wanted) : entry;
-    const manifest = parseManifest(await readDocument(files, descriptor));
+    const descriptor = isIndex(entry.mediaType) ? await selectManifest(documents, entry, wanted) : entry;
+    const manifest = parseManifest(await documents.read(descriptor));
     if (!isImageConfig(manifest.config.mediaType)) {
       artifacts.push(manifest);
       continue;
@@ -109,7 +111,7 @@ function chooseEntries(files: LayoutFiles, entries: readonly Descriptor[], image
 }
 
 function nameOf({ annotations }: Descriptor): string | undefined {
-  return annotations?.get(REF_NAME) ?? annotations?.get(FULL_NAME);
+  return annotations?.get(FULL_NAME) ?? annotations?.get(REF_NAME);
 }
 
 /**
@@ -154,11 +156,7 @@ function tryParseTagged(text: string): NamedReference | undefined {
 
 function noImage(files: LayoutFiles, [artifact]: readonly Manifest[]): LayerfsError {
   if (artifact === undefined) return invalid(files, `${INDEX} names no image`);
-  const type = artifact.artifactType ?? artifact.config.mediaType;
-  return new LayerfsError(
-    "UNSUPPORTED",
-    `${files.title}: ${artifact.digest} is no image but an artifact of type ${type}`,
-  );
+  return artifactInstead(files.title, artifact);
 }
 
 function ambiguous(files: LayoutFiles, count: number): LayerfsError {

@@ -10,7 +10,7 @@ import { parseSourceName, type SourceName } from "./source-name.ts";
  * Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]` to take images. Null for a text that
  * names no transport. Nothing is visible there before it is committed, but for an empty directory of a layout.
  *
- * Codes: USAGE (no path, a place that cannot be written), UNSUPPORTED (`dir:`), CONFLICT (a directory that holds
+ * Codes: USAGE (no path, a place that cannot be written), UNSUPPORTED (`dir:`, `docker://`), CONFLICT (a directory that holds
  * something else), INVALID_REFERENCE, PERMISSION, SYSTEM.
  */
 export function openDestination(text: string): Promise<ImageDestination> | null {
@@ -22,6 +22,11 @@ async function open(name: SourceName, text: string): Promise<ImageDestination> {
   if (name.transport === "dir") {
     throw new LayerfsError("UNSUPPORTED", `${printable(text)}: an image's tree is written by another command`, {
       hint: "layerfs unpack IMAGE DIRECTORY",
+    });
+  }
+  if (name.transport === "docker") {
+    throw new LayerfsError("UNSUPPORTED", `${printable(text)}: images are sent to registries by another command`, {
+      hint: "layerfs push IMAGE",
     });
   }
   const { transport, path, image } = name;

@@ -1,10 +1,13 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { ImageSource } from "../core/image.ts";
 import { formatPlatform, matches, type Platform } from "../core/platform.ts";
+import type { NamedReference } from "../core/reference.ts";
 import { openImageArchive } from "./archive.ts";
 import type { ArchiveInput, ArchiveOptions } from "./archive-file.ts";
 import { openDirectorySource } from "./directory.ts";
 import { openOciLayout } from "./oci-layout.ts";
+import type { RequestOptions } from "./registry/repository.ts";
+import type { RegistrySettings } from "./registry/settings.ts";
 import { parseSourceName, type SourceName } from "./source-name.ts";
 
 export interface SourceOptions extends ArchiveOptions {
@@ -12,12 +15,15 @@ export interface SourceOptions extends ArchiveOptions {
   readonly directoryTar: (directory: string) => AsyncIterable<Buffer>;
   /** Only images that run on it; where there is a choice, the default is this machine's. */
   readonly platform?: Platform | undefined;
+  /** How registries are reached, for `docker://`. */
+  readonly registries?: RegistrySettings | undefined;
+  readonly onRetry?: RequestOptions["onRetry"];
 }
 
 /**
- * Opens the images of `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]` or `dir:PATH`; `@N` in
- * place of a name is the n-th image. Null for a text that names no transport, which is an image of the store. Close the
- * source when its layers are read.
+ * Opens the images of `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`, `dir:PATH` or
+ * `docker://REFERENCE`; `@N` in place of a name is the n-th image. Null for a text that names no transport, which is an
+ * image of the store. Close the source when its layers are read.
  *
  * Configs and manifests are verified, layers are not yet: that is for whoever reads their bytes.
  *
@@ -44,7 +50,15 @@ function openTransport(name: SourceName, options: SourceOptions): Promise<ImageS
       return openImageArchive(name.path, { ...options, form: "docker", image: name.image });
     case "dir":
       return openDirectorySource(name.path, options);
+    case "docker":
+      return openFromRegistry(name.reference, options);
   }
+}
+
+/** What talks HTTP is loaded for those alone that need it. */
+async function openFromRegistry(reference: NamedReference, options: SourceOptions): Promise<ImageSource> {
+  const { openRegistrySource } = await import("./registry/registry-source.ts");
+  return openRegistrySource(reference, options);
 }
 
 /** An image that leaves no choice is taken for whatever platform it is, unless one is asked for. */

@@ -32,6 +32,11 @@ export function pread(fd: number, bytes: Uint8Array, position: number): number {
   return done;
 }
 
+/** Reads up to the length of `bytes` from `position` on, in one call: fewer may be had before the end, 0 only there. */
+export function preadSome(fd: number, bytes: Uint8Array, position: number): number {
+  return retried(() => native().pread(fd, bytes, bytes.length, position), "read", fd);
+}
+
 export function close(fd: number): void {
   check(orErrno(native().close(fd)), "close", `descriptor ${fd}`);
 }

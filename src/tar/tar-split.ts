@@ -160,18 +160,19 @@ async function* verified(
   let crc = 0n;
   for await (const chunk of content) {
     size += chunk.length;
-    if (size > record.size) throw changed(record, "size", `${record.size} bytes`, "more");
+    if (size > record.size) throw changedFile(record, "size", `${record.size} bytes`, "more");
     crc = crc64(crc, chunk);
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   }
-  if (size !== record.size) throw changed(record, "size", `${record.size} bytes`, `${size}`);
+  if (size !== record.size) throw changedFile(record, "size", `${record.size} bytes`, `${size}`);
   const found = crc64Bytes(crc);
   if (!found.equals(record.checksum)) {
-    throw changed(record, "CRC-64", record.checksum.toString("hex"), found.toString("hex"));
+    throw changedFile(record, "CRC-64", record.checksum.toString("hex"), found.toString("hex"));
   }
 }
 
-function changed(record: FileRecord, what: string, expected: string, found: string): LayerfsError {
+/** The refusal of a file of which other bytes were found than recorded. */
+export function changedFile(record: FileRecord, what: string, expected: string, found: string): LayerfsError {
   const name = printable(record.name);
   return new LayerfsError("DIGEST_MISMATCH", `file ${name} of the layer: ${what} is ${found}, expected ${expected}`, {
     hint: "the unpacked file was changed after the layer was stored; pull or load the image again",

@@ -56,10 +56,13 @@ const field = (name: string, text: string | null): Pick<Damage, "act"> => ({
 /** The image has three layers, with the files `a`, `b` and `c`. */
 export const DAMAGES: readonly Damage[] = [
   {
-    what: "imagedb/metadata, distribution, layerdb/mounts and layerdb/tmp missing",
-    act: ({ db }) => {
-      for (const name of ["imagedb/metadata", "distribution", "layerdb/mounts", "layerdb/tmp"])
-        rmSync(db(name), { recursive: true, force: true });
+    what: "all that is not needed for an image missing",
+    widely: true,
+    act: ({ root, db }) => {
+      const needless = ["imagedb/metadata", "distribution", "layerdb/mounts", "layerdb/tmp"].map((name) => db(name));
+      const dockerds = ["buildkit", "containers", "network", "plugins", "runtimes", "swarm", "tmp", "trust", "volumes"];
+      for (const path of [...needless, ...dockerds.map((name) => join(root, name))])
+        rmSync(path, { recursive: true, force: true });
     },
     listed: "by name",
     repaired: true,
@@ -68,6 +71,18 @@ export const DAMAGES: readonly Damage[] = [
     what: "repositories.json missing",
     act: ({ db }) => rmSync(db("repositories.json")),
     listed: "without a name",
+    repaired: true,
+  },
+  {
+    what: "what dockerd noted of a layer in a registry damaged",
+    widely: true,
+    act: ({ db, explanation }) => {
+      const notes = db("distribution/v2metadata-by-diffid/sha256");
+      mkdirSync(notes, { recursive: true });
+      writeFileSync(join(notes, explanation.layers[1]?.diffID.slice(7) ?? ""), "[");
+    },
+    listed: "by name",
+    says: { explain: /v2metadata-by-diffid\/sha256\/[0-9a-f]{64} is damaged/ },
     repaired: true,
   },
   {
@@ -95,7 +110,13 @@ export const DAMAGES: readonly Damage[] = [
     says: everything(/\/size is damaged: it holds "3\\n"/),
     repaired: true,
   },
-  { what: "size wrong", ...field("size", "0"), listed: "by name", repaired: true },
+  {
+    what: "size wrong",
+    ...field("size", "0"),
+    listed: "by name",
+    says: { unpack: /^the recorded size is wrong: layer sha256:.*: 0 bytes, expected 3 or more$/ },
+    repaired: true,
+  },
   {
     what: "parent missing",
     widely: true,
@@ -153,6 +174,17 @@ export const DAMAGES: readonly Damage[] = [
     repaired: true,
   },
   {
+    what: "a short name of another length",
+    act: ({ root, layer }) => {
+      const link = readFileSync(layer(1, "link"), "utf8");
+      renameSync(join(root, "overlay2/l", link), join(root, "overlay2/l/SHORT"));
+      writeFileSync(layer(1, "link"), "SHORT");
+      writeFileSync(layer(2, "lower"), readFileSync(layer(2, "lower"), "utf8").replace(link, "SHORT"));
+    },
+    listed: "by name",
+    repaired: true,
+  },
+  {
     what: "overlay2/l missing",
     act: ({ root }) => rmSync(join(root, "overlay2/l"), { recursive: true }),
     listed: "by name",
@@ -205,7 +237,7 @@ export const DAMAGES: readonly Damage[] = [
     widely: true,
     act: ({ files }) => rmSync(files(1, "b")),
     listed: "by name",
-    says: { readFile: /b.*ENOENT/, unpack: /b.*ENOENT/ },
+    says: { readFile: /file b of the layer is missing/, unpack: /file b of the layer is missing/ },
     repaired: false,
   },
   {

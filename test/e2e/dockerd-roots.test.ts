@@ -18,6 +18,7 @@ import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesys
 import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { requires } from "../support/requires.ts";
 import { scratchDirectory } from "../support/scratch.ts";
+import { lines, snapshot } from "../support/snapshot.ts";
 import { layerTar } from "../support/tar-builder.ts";
 import { checkout } from "../support/tree.ts";
 
@@ -95,7 +96,11 @@ describe.each(["overlay2", "vfs"] as const)("a root that dockerd wrote, with %s"
         expect(names(await engine.images())).toEqual(all);
         expect((await engine.info()).readOnly).toBe(true);
         await readsAll(engine);
+        const before = lines(snapshot(root));
+        expect(await mountedTree(engine, sample)).toEqual(sampleTree);
+        expect(await unpackedTree(engine, sample)).toEqual(sampleTree);
         await expectRefusals(engine);
+        expect(lines(snapshot(root))).toEqual(before);
       });
     });
     await withEngine(root, undefined, async (engine) => {
@@ -103,9 +108,7 @@ describe.each(["overlay2", "vfs"] as const)("a root that dockerd wrote, with %s"
       layers = await diffIDs(engine, sample);
       expect(await mountedTree(engine, sample)).toEqual(sampleTree);
       expect(await mountedTree(engine, "committed:1")).toHaveProperty(["home/added"]);
-      const directory = scratchDirectory();
-      await engine.unpack(sample, directory);
-      expect(describeTree(directory)).toEqual(sampleTree);
+      expect(await unpackedTree(engine, sample)).toEqual(sampleTree);
       await engine.load({ file: archive(two) });
       await engine.removeImage("one:1");
       await engine.removeImage("localhost:5000/other:2");
@@ -121,6 +124,29 @@ describe.each(["overlay2", "vfs"] as const)("a root that dockerd wrote, with %s"
 });
 
 describe("a data root", () => {
+  it("gives back a mount that was made before dockerd started, but keeps a writable one", async () => {
+    const root = newRoot();
+    const [readOnly, readWrite] = [scratchDirectory(), scratchDirectory()];
+    await withEngine(root, "overlay2", async (engine) => {
+      await engine.load({ file: archive(one) });
+      await engine.mount({ image: "one:1", target: readOnly });
+      await engine.mount({ image: "one:1", target: readWrite, readWrite: true });
+    });
+    await whileRunning(await startDockerd(root, "overlay2"), () =>
+      withEngine(root, "overlay2", async (engine) => {
+        await engine.unmount({ target: readOnly });
+        expect(await mountStates(engine)).toEqual([false, true]);
+        await expect(engine.unmount({ target: readWrite, discard: true })).rejects.toMatchObject({
+          code: "ROOT_IN_USE",
+        });
+      }),
+    );
+    await withEngine(root, "overlay2", async (engine) => {
+      await engine.unmount({ target: readWrite, discard: true });
+      expect(await mountStates(engine)).toEqual([]);
+    });
+  });
+
   it("is for dockerd or for commands that change it, never for both", async () => {
     const root = newRoot();
     await withEngine(root, "overlay2", async (engine) => {
@@ -187,6 +213,10 @@ function treeOf({ expected }: EdgeCase): Readonly<Record<string, string>> {
   return "tree" in expected ? expected.tree : {};
 }
 
+async function mountStates(engine: Engine): Promise<boolean[]> {
+  return (await engine.mounts()).map(({ mounted }) => mounted);
+}
+
 async function readsAll(engine: Engine): Promise<void> {
   expect((await engine.explain("committed:1")).layers).toHaveLength(4);
   const motd = (await engine.list(sample, "/etc")).find(({ name }) => name.toString() === "motd");
@@ -200,7 +230,11 @@ async function expectRefusals(engine: Engine): Promise<void> {
   const refused = expect.objectContaining({ code: "ROOT_IN_USE", hint: expect.stringContaining("stop that dockerd") });
   await expect(engine.load({ file: SAMPLE })).rejects.toEqual(refused);
   await expect(engine.removeImage("one:1")).rejects.toEqual(refused);
-  await expect(engine.mount({ image: "one:1", target: scratchDirectory() })).rejects.toEqual(refused);
+  await expect(engine.mount({ image: "one:1", target: scratchDirectory(), readWrite: true })).rejects.toEqual(refused);
+  await expect(engine.mount({ image: "one:1" })).rejects.toMatchObject({
+    code: "READ_ONLY",
+    hint: "name one: layerfs mount one:1 DIR",
+  });
 }
 
 async function whileRunning(daemon: Dockerd, use: (daemon: Dockerd) => Promise<void>): Promise<void> {
@@ -225,6 +259,12 @@ async function mountedTree(engine: Engine, image: string): Promise<Record<string
   } finally {
     await engine.unmount({ target });
   }
+}
+
+async function unpackedTree(engine: Engine, image: string): Promise<Record<string, string>> {
+  const directory = scratchDirectory();
+  await engine.unpack(image, directory);
+  return describeTree(directory);
 }
 
 function archive(...images: readonly TestImage[]): string {

@@ -1,6 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { BASE, EDGE_CASES, type EdgeCase } from "../corpus/edge-layers.ts";
@@ -58,7 +58,6 @@ async function load(engine: Engine, edge: EdgeCase): Promise<string> {
 async function mounted(engine: Engine): Promise<Record<string, string>> {
   const target = scratchDirectory();
   await engine.mount({ image: "edge:1", target });
-  onTestFinished(() => engine.unmount({ target }).catch(() => {}));
   try {
     return describeTree(target);
   } finally {

@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -36,6 +37,20 @@ describe.each(["overlay2", "vfs"] as const)("explain, on %s", (driver) => {
     for (const { link, directory } of layers) {
       expect(link === null).toBe(driver === "vfs");
       if (link !== null) expect(realpathSync(join(engine.root, driver, link))).toBe(realpathSync(directory ?? ""));
+    }
+  });
+
+  it("names an image that shares a layer by its tags, and by its digest only where it has none", async () => {
+    const engine = await testEngine(driver);
+    const [first, second] = await loadImages(engine, [image, sibling]);
+    const digest = `second@sha256:${"d".repeat(64)}`;
+    for (const names of [["second:1", digest], [digest]]) {
+      const all = {
+        first: { "first:1": first?.id },
+        second: Object.fromEntries(names.map((name) => [name, second?.id])),
+      };
+      writeFileSync(join(engine.root, "image", driver, "repositories.json"), JSON.stringify({ Repositories: all }));
+      expect((await engine.explain("first:1")).layers[0]?.sharedWith).toEqual(names.slice(0, 1));
     }
   });
 
@@ -96,6 +111,7 @@ describe.each(["overlay2", "vfs"] as const)("explain, on %s", (driver) => {
     const found = await Promise.all(ids.map((id) => engine.explainDirectory(id)));
     expect(found.map((each) => each?.role)).toEqual(["container", "container-init", "orphan"]);
     expect(found[0]?.containers).toEqual([{ id: CONTAINER, name: "web" }]);
+    expect(found.map((each) => each?.images.map(({ names }) => names[0]))).toEqual([["first:1"], ["first:1"], []]);
     const [lowest = ""] = await cacheIDs(engine);
     expect((await engine.explainDirectory(lowest))?.containers).toEqual([{ id: CONTAINER, name: "web" }]);
   });
@@ -123,6 +139,29 @@ describe.each(["overlay2", "vfs"] as const)("explain, on %s", (driver) => {
     const after = await engine.explain("first:1");
     expect(after.layers.map(({ directory }) => directory === null)).toEqual([true, false]);
     expect(after.problems.join()).toContain(lowest);
+  });
+});
+
+describe("explain's mount command", () => {
+  it.each([
+    ["overlay2", 1],
+    ["overlay2", 2],
+    ["overlay2", 60],
+    ["vfs", 2],
+  ] as const)("shows the tree when it is pasted into a shell: %s, layers: %i", async (driver, count) => {
+    const engine = await testEngine(driver);
+    const layers = Array.from({ length: count }, (_, index) => layerTar([{ name: `f${index}` }]));
+    await loadImages(engine, [{ tags: ["first:1"], layers }]);
+    const { mountCommand, shortMountCommand } = await engine.explain("first:1");
+    for (const command of [mountCommand, shortMountCommand]) {
+      if (command === null) continue;
+      const target = scratchDirectory();
+      execFileSync("sh", ["-c", command.replace("TARGET", target)]);
+      expect(readdirSync(target)).toHaveLength(count);
+      expect(() => writeFileSync(join(target, "new"), "")).toThrow(/EROFS/);
+      execFileSync("umount", [target]);
+    }
+    expect(mountCommand).not.toBeNull();
   });
 });
 

@@ -8,6 +8,7 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { reserveOf } from "../../src/layer/apply/space-guard.ts";
 import { smallImage } from "../support/damage.ts";
+import { describeTree } from "../support/describe-tree.ts";
 import {
   type FileSystemForm,
   fileSystem,
@@ -183,10 +184,21 @@ describe.each(["overlay2", "vfs"] as const)("a read-only data root, %s", (on) =>
       expect(await engine.info()).toMatchObject({ images: 1, readOnly: true });
     }));
 
+  it("can be unpacked from, and mounted where one says", () =>
+    layerfs(async (engine) => {
+      const [unpacked, target] = [scratchDirectory(), scratchDirectory()];
+      await engine.unpack("kept:1", unpacked);
+      expect(await engine.mount({ image: "kept:1", target })).toBe(target);
+      expect(describeTree(target)).toEqual(describeTree(unpacked));
+      await engine.unmount({ target });
+      expect(describeTree(target)).toEqual({});
+      await expect(engine.mount({ image: "kept:1" })).rejects.toMatchObject({ code: "READ_ONLY" });
+    }));
+
   it.each([
     ["load", () => load(smallImage("new:1", "new"))],
     ["rmi", () => layerfs((engine) => engine.removeImage("kept:1"))],
-    ["mount", () => layerfs((engine) => engine.mount({ image: "kept:1" }))],
+    ["mount --rw", () => layerfs((engine) => engine.mount({ image: "kept:1", readWrite: true }))],
   ] as const)("is not written by %s", async (_, act) => {
     await expectRefused(act(), "READ_ONLY", place.directory, "mount the file system for writing");
     expect(scanStore(rootOf(), driver)).toEqual([]);

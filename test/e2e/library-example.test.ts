@@ -2,23 +2,36 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { requires, root } from "../support/requires.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { checkout, readText } from "../support/tree.ts";
 
 requires(root());
 
-it("the example in docs/library.md runs as it stands", () => {
+const EXAMPLES = [...readText("docs/library.md").matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
+
+function run(example: string): string {
   const directory = scratchDirectory();
-  const example = /```ts\n([\s\S]*?)```/.exec(readText("docs/library.md"))?.[1] ?? "";
   const program = example
     .replace('"layerfs"', JSON.stringify(pathToFileURL(join(checkout, "src/index.ts")).href))
     .replace("/tmp/example-root", join(directory, "root"));
   writeFileSync(join(directory, "example.mts"), program);
-  const output = execFileSync(process.execPath, [join(directory, "example.mts")], { cwd: checkout, encoding: "utf8" });
-  expect(output).toContain("[ 'layerfs/sample:1' ]");
-  expect(output).toContain("file /etc/motd");
-  expect(output).toContain("This is the top layer");
-  expect(output).toContain("NOT_FOUND");
+  const env = { ...process.env, XDG_CACHE_HOME: directory };
+  return execFileSync(process.execPath, [join(directory, "example.mts")], { cwd: checkout, encoding: "utf8", env });
+}
+
+describe("the examples in docs/library.md run as they stand", () => {
+  it.each([
+    ["the store", ["[ 'layerfs/sample:1' ]", "file /etc/motd", "This is the top layer", "NOT_FOUND"]],
+    ["a view", ["[ 'layerfs/sample:1' ] linux/amd64", "'motd'", "This is the top layer", "package.json", "'replaced'"]],
+    ["node:fs", ["motd true", "This is the top layer", "EINVAL"]],
+    ["a scan", ["first round: ", "second round: 0 read"]],
+    ["a union", ["deleted by layer", "true true true"]],
+  ])("%s", (title, expected) => {
+    const titles = ["the store", "a view", "node:fs", "a scan", "a union"];
+    expect(EXAMPLES).toHaveLength(titles.length);
+    const output = run(EXAMPLES[titles.indexOf(title)]!);
+    for (const text of expected) expect(output).toContain(text);
+  });
 });

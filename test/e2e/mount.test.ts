@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { describeTree } from "../support/describe-tree.ts";
 import { overlay } from "../support/filesystems.ts";
@@ -42,7 +42,11 @@ describe.each(["overlay2", "vfs"] as const)("mount, on %s", (driver) => {
     await loadImages(engine, [{ tags: ["x:1"], layers }]);
     const target = await engine.mount({ image: "x:1" });
     expect(describeTree(target)).toEqual(TREE);
-    await engine.unmount({ target: "x:1" });
+    await expect(engine.unmount({ target: "y:1" })).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: "y:1 is neither the directory of a mount nor an image that is mounted",
+    });
+    expect(await engine.unmount({ target: "x:1" })).toBe(target);
     await engine.removeImage("x:1");
     expect(scanStore(engine.root, driver)).toEqual([]);
   });
@@ -63,12 +67,23 @@ describe.each(["overlay2", "vfs"] as const)("mount, on %s", (driver) => {
     expect(scanStore(engine.root, driver)).toEqual([]);
   });
 
+  it("is taken away by a relative path", async () => {
+    const engine = await testEngine(driver);
+    await loadImages(engine, [{ tags: ["x:1"], layers }]);
+    const target = await engine.mount({ image: "x:1", target: scratchDirectory() });
+    expect(await engine.unmount({ target: relative("", target) })).toBe(target);
+  });
+
   it("mounts one image several times", async () => {
     const engine = await testEngine(driver);
     await loadImages(engine, [{ tags: ["x:1"], layers }]);
     const targets = [scratchDirectory(), scratchDirectory()];
     for (const target of targets) await engine.mount({ image: "x:1", target });
-    await expect(engine.unmount({ target: "x:1" })).rejects.toMatchObject({ code: "AMBIGUOUS" });
+    await expect(engine.unmount({ target: "x:1" })).rejects.toMatchObject({
+      code: "AMBIGUOUS",
+      message: "image x:1 is mounted 2 times",
+      hint: `name the directory: ${targets.join(", ")}`,
+    });
     for (const target of targets) await engine.unmount({ target });
   });
 

@@ -226,6 +226,14 @@ function fakeEngine(): Engine {
     root: "/root",
     save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
+    pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
+    login: async ({ server = "docker.io", credentials }) => ({
+      registry: server,
+      username: "me",
+      place: credentials === undefined ? null : { file: "/home/me/.docker/config.json" },
+    }),
+    logout: async (server = "docker.io") => ({ registry: server, removed: true }),
     images: async () => [
       {
         id: IMAGE_ID,
@@ -260,7 +268,7 @@ function fakeEngine(): Engine {
     }),
     mount: async ({ target }) => target ?? "/root/mounts/1",
     mountDirectories: async () => {},
-    unmount: async () => {},
+    unmount: async ({ target }) => target,
     mounts: async () => [
       { target: "/mnt", image: { id: IMAGE_ID, name: "nginx:latest" }, readWrite: true, mounted: true },
       { target: "/union", image: null, readWrite: false, mounted: false },

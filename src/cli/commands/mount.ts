@@ -21,8 +21,9 @@ export function mountCommand(context: Context): Command {
     name: "mount",
     summary: "Mount an image, or a union of plain directories; without arguments list the mounts",
     details:
-      "Without TARGET an image is mounted at a directory below the data root. The directory is printed. With --lower " +
-      "no image takes part: the directories are joined as they are, the topmost first, at TARGET.",
+      "Without TARGET an image is mounted at a directory below the data root. The directory is printed. While a dockerd " +
+      "runs on the root, TARGET must be given, and the mount is read-only.\n\n" +
+      "With --lower no image takes part: the directories are joined as they are, the topmost first, at TARGET.",
     examples: [
       'ls "$(layerfs mount nginx)"',
       "layerfs mount --rw nginx /mnt",

@@ -50,6 +50,12 @@ describe("renderDirectoryExplanation", () => {
     expect(renderDirectoryExplanation(explanation)).toContain(sentence);
   });
 
+  it("tells what a container's directory stands on", () => {
+    const { images } = DIRECTORY_EXPLANATION;
+    const text = renderDirectoryExplanation({ ...unrecorded, role: "container", containers: [container], images });
+    expect(text).toMatch(/\n\nStands on nginx:latest, 2 layers\n$/);
+  });
+
   it("says that files are missing", () => {
     const text = renderDirectoryExplanation({ ...unrecorded, role: "orphan", directory: null });
     expect(text).toContain("  directory  (missing)\n");

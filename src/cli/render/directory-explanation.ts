@@ -7,7 +7,7 @@ const MAX_INSTRUCTION = 100;
 
 /** Whose the directory is in one sentence, the facts, and who uses it. */
 export function renderDirectoryExplanation(explanation: DirectoryExplanation): string {
-  const { driver, cacheID, layer, directory, link, images, path } = explanation;
+  const { driver, cacheID, role, layer, directory, link, images, path } = explanation;
   const facts: (readonly [string, string | null])[] = [
     ["cache-id", cacheID],
     ["directory", directory ?? "(missing)"],
@@ -19,7 +19,9 @@ export function renderDirectoryExplanation(explanation: DirectoryExplanation): s
   return [
     `${sentence(explanation)} (driver ${driver})`,
     ...facts.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(9)}  ${printable(value)}`])),
-    ...images.map((use) => `\n${renderUse(use)}`),
+    ...images.map(
+      (use) => `\n${role === "layer" ? renderUse(use) : `Stands on ${nameOf(use)}, ${count(use.count, "layer")}`}`,
+    ),
     ...(path === null || images.length === 0
       ? []
       : [

@@ -1,9 +1,8 @@
+import { NO_TIME } from "../../core/timespec.ts";
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-/** Go's zero time, which Docker writes for one that it does not know; in milliseconds. */
-const NO_TIME = Date.parse("0001-01-01T00:00:00Z");
 
 /**
  * How long ago `created` (RFC 3339) is at `now` (milliseconds), in Docker's words, such as `2 weeks ago`; `N/A` for null
@@ -11,7 +10,7 @@ const NO_TIME = Date.parse("0001-01-01T00:00:00Z");
  */
 export function humanAge(created: string | null, now: number): string {
   const time = created === null ? Number.NaN : Date.parse(created);
-  return Number.isNaN(time) || time <= NO_TIME ? "N/A" : `${humanDuration((now - time) / 1000)} ago`;
+  return Number.isNaN(time) || time <= Date.parse(NO_TIME) ? "N/A" : `${humanDuration((now - time) / 1000)} ago`;
 }
 
 /** The words and bounds of Docker's lists. */
@@ -31,4 +30,13 @@ function humanDuration(duration: number): string {
   if (days < 60) return `${Math.floor(days / 7)} weeks`;
   if (days < 730) return `${Math.floor(days / 30)} months`;
   return `${Math.floor(duration / DAY / 365)} years`;
+}
+
+/** A time that is left, such as `7s`, `3m20s` or `2h05m`. */
+export function shortTime(seconds: number): string {
+  const whole = Math.ceil(seconds);
+  if (whole < MINUTE) return `${whole}s`;
+  const [unit, larger, smaller] = whole < HOUR ? [MINUTE, "m", "s"] : [HOUR, "h", "m"];
+  const rest = Math.floor((whole % unit) / (unit / 60));
+  return `${Math.floor(whole / unit)}${larger}${String(rest).padStart(2, "0")}${smaller}`;
 }

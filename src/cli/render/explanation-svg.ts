@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Explanation, LayerSummary, PathExplanation, PathStepSummary } from "../../engine/explanation.ts";
-import { renderFacts } from "./explanation.ts";
+import { renderFacts, renderUsers } from "./explanation.ts";
 import { renderInstruction, shorten } from "./instruction.ts";
 import { renderEffect, verdict } from "./path-explanation.ts";
 import { humanSize } from "./size.ts";
@@ -116,7 +116,7 @@ function factsOf(layer: LayerSummary, step: PathStepSummary | undefined): (reado
   if (step?.effect === "untouched") return [];
   const place = layer.cacheID === null ? [] : [["directory", layer.directory ?? "(missing)"] as const];
   const link = layer.link === null ? [] : [["link", layer.link] as const];
-  const shared = layer.sharedWith.length === 0 ? [] : [["shared with", layer.sharedWith.join(", ")] as const];
+  const shared = layer.sharedWith.length === 0 ? [] : [["shared with", renderUsers(layer.sharedWith)] as const];
   return [["diffID", layer.diffID], ["chainID", layer.chainID], ...place, ...link, ...shared];
 }
 

@@ -51,6 +51,16 @@ describe("renderExplanation", () => {
     expect(renderExplanation(explanation, { ...view, fullInstructions: true })).toMatch(/x{200}\\x1b\[31m$/m);
   });
 
+  it("names images that share a layer, and by a short id those without a name", () => {
+    const sharedWith = ["redis:7", `sha256:${"ab".repeat(32)}`];
+    const explanation = { ...EXPLANATION, layers: [{ ...lowest!, sharedWith }] };
+    expect(renderExplanation(explanation, view)).toContain("shared with  redis:7, abababababab\n");
+  });
+
+  it("says that the time is not known", () => {
+    expect(renderExplanation({ ...EXPLANATION, created: null }, view)).toContain(", created at an unknown time, ");
+  });
+
   it("says so where the history does not tell the instruction", () => {
     const explanation = { ...EXPLANATION, layers: [{ ...lowest!, createdBy: null }] };
     expect(renderExplanation(explanation, view)).toContain("(no instruction recorded)");

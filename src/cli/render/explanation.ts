@@ -1,6 +1,7 @@
 import { printable } from "../../core/errors.ts";
 import type { Explanation, LayerSummary } from "../../engine/explanation.ts";
 import { humanAge } from "./duration.ts";
+import { shortID } from "./image-id.ts";
 import { renderInstruction } from "./instruction.ts";
 import { renderPathExplanation } from "./path-explanation.ts";
 import { humanSize } from "./size.ts";
@@ -46,12 +47,12 @@ export function renderFacts({ platform, layers, driver, source }: Explanation, c
 }
 
 function renderHead(explanation: Explanation, now: number): string[] {
-  const { id, names, manifests } = explanation;
+  const { id, names, manifests, created } = explanation;
   return [
     names.length === 0 ? "<none>" : names.map(printable).join(", "),
     ...manifests.map((manifest) => `manifest  ${printable(manifest)}`),
     `image id  ${id}`,
-    renderFacts(explanation, humanAge(explanation.created, now)),
+    renderFacts(explanation, created === null ? "at an unknown time" : humanAge(created, now)),
   ];
 }
 
@@ -90,8 +91,13 @@ function factsOf(layer: LayerSummary): (readonly [string, string])[] {
     ...optional("size", size === null ? null : humanSize(size)),
     ...optional("stored size", storedSize === null ? null : humanSize(storedSize)),
     ...blobs.map(({ digest, repository }) => ["blob", `${digest}${blob(repository)}`] as const),
-    ...optional("shared with", sharedWith.length === 0 ? null : sharedWith.join(", ")),
+    ...optional("shared with", sharedWith.length === 0 ? null : renderUsers(sharedWith)),
   ];
+}
+
+/** Names, and short ids of images without one. */
+export function renderUsers(users: readonly string[]): string {
+  return users.map((user) => (user.startsWith("sha256:") ? shortID(user) : user)).join(", ");
 }
 
 function optional(name: string, value: string | null): (readonly [string, string])[] {

@@ -25,6 +25,18 @@ describe("terminalProgress", () => {
     expect(text()).toBe(`${layer.slice(0, 19)} [===============>              ] 1MB/2MB  10MB/s\n`);
   });
 
+  it("says of a push what is done with the layer, and begins anew with what is sent", () => {
+    const { stream, writes } = terminal(100);
+    const display = terminalProgress(stream, Date.now);
+    display.update({ type: "layer-start", layer, total: 2_000_000, activity: "compressing" });
+    display.update({ type: "layer-progress", layer, bytes: 2_000_000 });
+    vi.advanceTimersByTime(100);
+    display.update({ type: "layer-start", layer, total: 1_000_000, activity: "sending" });
+    vi.advanceTimersByTime(100);
+    expect(writes()[0]).toContain(" compressing [==============================] 2MB/2MB  20MB/s");
+    expect(writes()[1]).toContain(` sending [>${" ".repeat(29)}] 0B/1MB  0B/s`);
+  });
+
   it("takes a terminal that does not know its size for one of 80 columns", () => {
     const { stream, text } = terminal(0, 0);
     const display = terminalProgress(stream, Date.now);

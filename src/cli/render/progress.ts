@@ -1,80 +1,62 @@
 import type { ProgressEvent } from "../../engine/engine.ts";
 import type { OutputStream } from "../context.ts";
-import { humanSize } from "./size.ts";
+import { type LayerProgress, renderLayer, renderTotal, trackLayers } from "./layer-progress.ts";
 
 export interface ProgressDisplay {
   readonly update: (event: ProgressEvent) => void;
+  /** Takes away what was drawn, until the next event: something else is to be written. */
+  readonly hide: () => void;
   /** Takes away what was drawn. Later events draw nothing. */
   readonly stop: () => void;
 }
 
-interface LayerProgress {
-  readonly total: number;
-  readonly startedAt: number;
-  read: number;
-}
-
 const REDRAW_INTERVAL_MS = 100;
-const BAR_WIDTH = 30;
-const SHORT_DIGEST = "sha256:".length + 12;
 
 /**
- * Draws a line for each layer at work on the terminal `stream`, at most ten times a second. `now` is in milliseconds.
- * A terminal that does not know its size, and says 0, is taken for one of 80 columns and 24 rows.
+ * Draws a line for each layer at work on the terminal `stream`, at most ten times a second, and one for all of them
+ * where they come from a registry. `now` is in milliseconds. A terminal that does not know its size, and says 0, is
+ * taken for one of 80 columns and 24 rows.
  */
 export function terminalProgress(stream: OutputStream, now: () => number): ProgressDisplay {
-  const layers = new Map<string, LayerProgress>();
+  const layers = trackLayers(now);
   let drawnLines = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  const erase = (): string => (drawnLines === 0 ? "" : `\x1b[${drawnLines}A\x1b[J`);
-  const draw = (): void => {
+  const redraw = (lines: readonly string[]): void => {
+    clearTimeout(timer);
     timer = undefined;
-    const lines = renderLayers(layers, now(), stream.columns || 80, stream.rows || 24);
-    const text = `${erase()}${lines.map((line) => `${line}\n`).join("")}`;
+    const erase = drawnLines === 0 ? "" : `\x1b[${drawnLines}A\x1b[J`;
+    const text = `${erase}${lines.map((line) => `${line}\n`).join("")}`;
     drawnLines = lines.length;
     if (text !== "") stream.write(text);
   };
+  const draw = (): void => redraw(render(layers.atWork(), layers.all(), now(), stream));
   return {
     update(event) {
-      apply(layers, event, now());
+      layers.update(event);
       timer ??= setTimeout(draw, REDRAW_INTERVAL_MS).unref();
     },
+    hide: () => redraw([]),
     stop() {
-      clearTimeout(timer);
       layers.clear();
-      draw();
+      redraw([]);
     },
   };
 }
 
 /** What stands in for a display where nothing shall be drawn. */
-export const noProgress: ProgressDisplay = { update: () => {}, stop: () => {} };
-
-function apply(layers: Map<string, LayerProgress>, event: ProgressEvent, now: number): void {
-  if (event.type === "layer-start") layers.set(event.layer, { total: event.total, startedAt: now, read: 0 });
-  if (event.type === "layer-done" || event.type === "layer-exists") layers.delete(event.layer);
-  const layer = layers.get(event.layer);
-  if (event.type === "layer-progress" && layer !== undefined) layer.read += event.bytes;
-}
+export const noProgress: ProgressDisplay = { update: () => {}, hide: () => {}, stop: () => {} };
 
 /** As many lines as the terminal can hold, none so long that it would wrap: what is drawn must be erasable. */
-function renderLayers(
-  layers: ReadonlyMap<string, LayerProgress>,
+function render(
+  atWork: readonly LayerProgress[],
+  all: readonly LayerProgress[],
   now: number,
-  columns: number,
-  rows: number,
+  { columns, rows }: OutputStream,
 ): string[] {
-  return [...layers]
-    .slice(0, Math.max(1, rows - 1))
-    .map(([digest, layer]) => `${digest.slice(0, SHORT_DIGEST)} ${renderLayer(layer, now)}`.slice(0, columns - 1));
-}
-
-function renderLayer({ total, read, startedAt }: LayerProgress, now: number): string {
-  const done = total > 0 ? Math.min(1, read / total) : 0;
-  const filled = Math.round(done * BAR_WIDTH);
-  const bar = `${"=".repeat(filled)}${filled < BAR_WIDTH ? ">" : ""}`.padEnd(BAR_WIDTH);
-  const seconds = (now - startedAt) / 1000;
-  const rate = seconds > 0 ? `  ${humanSize(read / seconds)}/s` : "";
-  return `[${bar}] ${humanSize(read)}/${humanSize(total)}${rate}`;
+  const total = renderTotal(all, now);
+  const room = Math.max(1, (rows || 24) - 1 - (total === null ? 0 : 1));
+  const lines = atWork.slice(0, room).map((layer) => renderLayer(layer, now));
+  if (total !== null) lines.push(total);
+  return lines.map((line) => line.slice(0, (columns || 80) - 1));
 }

@@ -1,3 +1,4 @@
+import type { Arrival } from "../../content/arrival.ts";
 import type { Digest } from "../../core/digest.ts";
 import type { ErrorRecord } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
@@ -6,8 +7,16 @@ import type { WrittenLayer } from "./layer-writer.ts";
 
 /** Where a layer's bytes come from. */
 export type LayerBytes =
-  /** Stored bytes in an open file, compressed or not; `digest` is what they must have, null where nothing promises one. */
-  | { readonly kind: "blob"; readonly extent: Extent; readonly digest: Digest | null }
+  /**
+   * Stored bytes in an open file, compressed or not; `digest` is what they must have, null where nothing promises one.
+   * With `arrival` they are still being fetched: they are read as far as it tells.
+   */
+  | {
+      readonly kind: "blob";
+      readonly extent: Extent;
+      readonly digest: Digest | null;
+      readonly arrival?: Arrival | undefined;
+    }
   /** A layer of the store: its tar-split records, and the directory with its files. */
   | { readonly kind: "stored"; readonly tarSplit: string; readonly directory: string };
 

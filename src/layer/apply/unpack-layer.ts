@@ -3,9 +3,9 @@ import { read } from "node:fs";
 import { promisify } from "node:util";
 import { decompress } from "../../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts";
+import { waitForBytes } from "../../content/arrival.ts";
 import { digestAlgorithm } from "../../core/digest.ts";
-import { LayerfsError } from "../../core/errors.ts";
-import type { Extent } from "../../core/image.ts";
+import { type ErrorCode, isLayerfsError, LayerfsError } from "../../core/errors.ts";
 import { openDirectory } from "../../sys/at.ts";
 import { close, pread } from "../../sys/file.ts";
 import { openStoredTar } from "../stored-tar.ts";
@@ -23,6 +23,8 @@ const READ_SIZE = 128 * 1024;
 
 const readAt = promisify(read);
 
+type BlobBytes = Extract<LayerBytes, { kind: "blob" }>;
+
 export interface UnpackOptions {
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: number) => void;
@@ -37,14 +39,15 @@ export function openWriter(job: ApplyJob): LayerWriter {
 
 /**
  * Reads a layer's stored bytes once: verifies them, inflates, verifies the diffID, writes the files and the tar-split
- * records. Fails with DIGEST_MISMATCH where the bytes are not what `job` promises.
+ * records. Fails with DIGEST_MISMATCH where the bytes are not what `job` promises, also where they cannot be unpacked
+ * because of that.
  */
 export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: UnpackOptions): Promise<AppliedTar> {
   const fd = openDirectory(job.directory);
   try {
     const space = spaceGuard(fd, { maxLayerSize: job.maxLayerSize });
     await using records = job.tarSplit === null ? null : splitFile(job.tarSplit);
-    const applied = await applyTar(openTar(job.bytes, options.onProgress), writer, {
+    const applied = await applyTar(openTar(job.bytes, options), writer, {
       space,
       signal: options.signal,
       ...(records === null ? {} : { onSplit: records.write }),
@@ -52,32 +55,38 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
     await records?.end();
     if (applied.diffID !== job.diffID) throw wrongDiffID(job, applied);
     return applied;
+  } catch (error) {
+    if (job.bytes.kind === "blob" && isFaultOfBytes(error)) await verifyBlob(job.bytes, options.signal);
+    throw error;
   } finally {
     close(fd);
   }
 }
 
-function openTar(bytes: LayerBytes, onProgress: (bytes: number) => void): AsyncIterable<Buffer> {
-  if (bytes.kind === "stored") return openStoredTar(bytes);
+async function* openTar(bytes: LayerBytes, options: UnpackOptions): AsyncGenerator<Buffer> {
+  if (bytes.kind === "stored") return yield* openStoredTar(bytes);
   // The reader is done with a chunk when it asks for the next; an inflating stream holds several.
-  const isTar = detectCompression(firstBytes(bytes.extent)) === "none";
-  const blob = verifiedBlob(bytes, isTar, onProgress);
-  return isTar ? blob : decompress(blob);
+  const isTar = detectCompression(await firstBytes(bytes, options.signal)) === "none";
+  const blob = verifiedBlob(bytes, isTar, options);
+  yield* isTar ? blob : decompress(blob);
 }
 
-function firstBytes({ fd, offset, length }: Extent): Buffer {
-  const bytes = Buffer.alloc(Math.min(length, DETECTION_BYTES));
-  return bytes.subarray(0, pread(fd, bytes, offset));
+async function firstBytes(bytes: BlobBytes, signal: AbortSignal): Promise<Buffer> {
+  const { fd, offset, length } = bytes.extent;
+  const first = Buffer.alloc(Math.min(length, DETECTION_BYTES));
+  await untilThere(bytes, first.length, signal);
+  return first.subarray(0, pread(fd, first, offset));
 }
 
 async function* verifiedBlob(
-  { extent, digest }: Extract<LayerBytes, { kind: "blob" }>,
+  bytes: BlobBytes,
   reuseBuffer: boolean,
-  onProgress: (bytes: number) => void,
+  { onProgress, signal }: UnpackOptions,
 ): AsyncGenerator<Buffer> {
+  const { digest } = bytes;
   const algorithm = digest === null ? null : digestAlgorithm(digest);
   const hash = algorithm === null ? null : createHash(algorithm);
-  for await (const chunk of readExtent(extent, reuseBuffer)) {
+  for await (const chunk of readBlob(bytes, reuseBuffer, signal)) {
     hash?.update(chunk);
     onProgress(chunk.length);
     yield chunk;
@@ -90,17 +99,40 @@ async function* verifiedBlob(
   }
 }
 
-async function* readExtent({ fd, offset, length }: Extent, reuseBuffer: boolean): AsyncGenerator<Buffer> {
+/** Reads all of a blob that could not be unpacked: fails if its bytes are not the ones that its digest names. */
+async function verifyBlob(bytes: BlobBytes, signal: AbortSignal): Promise<void> {
+  for await (const _ of verifiedBlob(bytes, true, { signal, onProgress: () => {} }));
+}
+
+function isFaultOfBytes(error: unknown): boolean {
+  const codes: readonly ErrorCode[] = ["INVALID_COMPRESSION", "INVALID_TAR", "INVALID_LAYER", "UNSUPPORTED"];
+  return codes.some((code) => isLayerfsError(error, code));
+}
+
+async function* readBlob(bytes: BlobBytes, reuseBuffer: boolean, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { fd, offset, length } = bytes.extent;
   let buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length));
+  let there = 0;
   for (let done = 0; done < length; ) {
-    if (!reuseBuffer) buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - done));
-    const { bytesRead } = await readAt(fd, buffer, 0, Math.min(buffer.length, length - done), offset + done);
+    if (there <= done) there = await untilThere(bytes, done + 1, signal);
+    const size = Math.min(READ_SIZE, there - done);
+    if (!reuseBuffer) buffer = Buffer.allocUnsafeSlow(size);
+    const { bytesRead } = await readAt(fd, buffer, 0, size, offset + done);
     if (bytesRead === 0) {
       throw new LayerfsError("INVALID_ARCHIVE", `the archive ends at byte ${offset + done}, in the middle of a layer`);
     }
     done += bytesRead;
     yield buffer.subarray(0, bytesRead);
   }
+}
+
+/** Resolves with how many bytes of the blob can be read: at least `wanted`, and all of them where none is to come. */
+async function untilThere({ extent, arrival }: BlobBytes, wanted: number, signal: AbortSignal): Promise<number> {
+  if (arrival === undefined) return extent.length;
+  const there = await waitForBytes(arrival, wanted - 1, signal);
+  if (there !== null) return Math.min(there, extent.length);
+  // Whoever fetches the layer knows the reason, and tells that.
+  throw new LayerfsError("CANCELLED", "the layer was not finished: its bytes were not fetched");
 }
 
 function wrongDiffID(job: ApplyJob, applied: AppliedTar): LayerfsError {

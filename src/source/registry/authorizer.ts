@@ -13,6 +13,8 @@ export interface Authorizer {
    * Codes: UNAUTHORIZED, RATE_LIMITED, REGISTRY.
    */
   answer(challenges: readonly string[], scopes: readonly string[], sent: string | null): Promise<string | null>;
+  /** The refresh token that the token server gave last; null: none. */
+  identity(): string | null;
 }
 
 export interface AuthorizerOptions {
@@ -24,6 +26,8 @@ export interface AuthorizerOptions {
   readonly send: (url: URL, wire: WireRequest) => Promise<Answer>;
   /** Whether secrets may go to this URL: over https, or where no proof is wanted. */
   readonly isTrusted: (url: URL) => Promise<boolean>;
+  /** Whether to ask for a refresh token in exchange for the password, as for `login`. */
+  readonly offline?: boolean;
   readonly now?: () => number;
 }
 
@@ -53,9 +57,15 @@ export function authorizer(options: AuthorizerOptions): Authorizer {
   };
   const fetchToken = async (from: TokenRealm, scopes: readonly string[]): Promise<KeptToken> => {
     const asked = now();
-    const request = { realm: from, scopes, credentials: await known(), registry: options.registry };
+    const request = {
+      realm: from,
+      scopes,
+      credentials: await known(),
+      registry: options.registry,
+      offline: options.offline,
+    };
     const token = await requestToken(request, options.send);
-    if (request.credentials?.kind === "identity") identity = token.identity ?? identity;
+    identity = token.identity ?? identity;
     return { token, expires: asked + token.lifetime * 1000 - MARGIN_MS };
   };
   /** Many requests for one scope at once are one request for a token. */
@@ -86,6 +96,7 @@ export function authorizer(options: AuthorizerOptions): Authorizer {
     return found === null ? null : basicHeader(found);
   };
   return {
+    identity: () => identity,
     header: (scopes) => header([...scopes].sort()),
     answer: async (headers, scopes, sent) => {
       const challenges = parseChallenges(headers);

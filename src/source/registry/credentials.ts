@@ -1,6 +1,12 @@
+export interface PasswordCredentials {
+  readonly kind: "password";
+  readonly username: string;
+  readonly password: string;
+}
+
 /** What somebody proves to a registry who they are with. */
 export type Credentials =
-  | { readonly kind: "password"; readonly username: string; readonly password: string }
+  | PasswordCredentials
   /** A refresh token of the registry's token server; it is exchanged for access tokens. */
   | { readonly kind: "identity"; readonly username: string; readonly token: string }
   /** A bearer token, sent as it is. */

@@ -48,6 +48,8 @@ export interface Repository {
 
   hasManifest(digest: Digest, options: RequestOptions): Promise<boolean>;
   hasBlob(digest: Digest, options: RequestOptions): Promise<boolean>;
+  /** null where it is not there, and where the registry does not tell its size. */
+  statBlob(digest: Digest, options: RequestOptions): Promise<Pick<Descriptor, "digest" | "size"> | null>;
   /** As the registry sorts them. */
   listTags(options: RequestOptions): Promise<string[]>;
 

@@ -1,12 +1,14 @@
 import type { LookupFunction } from "node:net";
 import { isIP } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import { throwIfCancelled } from "../../core/cancellation.ts";
-import { type Certificates, readCertificates } from "./certificates.ts";
+import { type Certificates, readCertificates, readRootCertificates } from "./certificates.ts";
 import { connectionFailure } from "./connection-failure.ts";
 import type { InsecureRegistries } from "./insecure-registries.ts";
 import { proxyFor } from "./proxy.ts";
 import type { ResolvedSettings } from "./settings.ts";
+import { watchedBody } from "./watched-body.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -46,15 +48,23 @@ export interface Purpose {
   readonly title: string;
 }
 
+/** The CAs for every host, read once. */
+type Roots = () => Promise<readonly (string | Buffer)[]>;
+
 const CONNECT_TIMEOUT = 15_000;
 /** A registry that is given a large blob may move and hash it before it answers. */
 const UPLOAD_ANSWER_TIMEOUT = 10 * 60_000;
 
 export function transport(settings: ResolvedSettings, insecure: InsecureRegistries): Transport {
   const dispatchers = new Map<string, Promise<Dispatcher>>();
+  let rootCertificates: ReturnType<Roots> | null = null;
+  const roots: Roots = () => {
+    rootCertificates ??= readRootCertificates(settings.environment);
+    return rootCertificates;
+  };
   const dispatcherFor = (url: URL, host: string): Promise<Dispatcher> => {
     const key = JSON.stringify([url.protocol, url.host, url.host === host ? "" : host]);
-    const known = dispatchers.get(key) ?? openDispatcher(url, host, settings, insecure);
+    const known = dispatchers.get(key) ?? openDispatcher(url, host, settings, insecure, roots);
     dispatchers.set(key, known);
     known.catch(() => dispatchers.delete(key));
     return known;
@@ -63,7 +73,7 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
     send: async (url, request, { host, title }) => {
       throwIfCancelled(request.signal);
       const dispatcher = await dispatcherFor(url, host);
-      const hasBody = request.body !== undefined;
+      const body = request.body === undefined ? null : watchedBody(request.body, settings.stallTimeout);
       try {
         const response = await dispatcher.request({
           origin: url.origin,
@@ -71,15 +81,19 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
           method: request.method,
           headers: { "user-agent": settings.userAgent, ...request.headers },
           // undici takes every async iterable of bytes, which its type does not say
-          body: (request.body ?? null) as Exclude<Dispatcher.DispatchOptions["body"], undefined>,
-          signal: request.signal ?? null,
-          headersTimeout: hasBody ? Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout) : settings.stallTimeout,
+          body: (body?.bytes ?? null) as Exclude<Dispatcher.DispatchOptions["body"], undefined>,
+          signal: anyOf(request.signal, body?.stalled),
+          headersTimeout:
+            body === null ? settings.stallTimeout : Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout),
           bodyTimeout: settings.stallTimeout,
         });
         return answer(url, response, title, request.signal);
       } catch (error) {
         throwIfCancelled(request.signal);
-        throw connectionFailure(error, url, title);
+        if (body?.failure !== undefined) throw body.failure;
+        throw connectionFailure(body?.stalled.aborted ? body.stalled.reason : error, url, title);
+      } finally {
+        body?.end();
       }
     },
     [Symbol.asyncDispose]: async () => {
@@ -89,24 +103,47 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
   };
 }
 
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | null {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 1 ? AbortSignal.any(given) : (given[0] ?? null);
+}
+
 async function openDispatcher(
   url: URL,
   host: string,
   settings: ResolvedSettings,
   insecure: InsecureRegistries,
+  roots: Roots,
 ): Promise<Dispatcher> {
   const insecurity = await insecure(url.host);
-  const certificates = url.protocol === "https:" ? await certificatesFor(url.host, host, settings) : {};
   const proxy = proxyFor(url, settings.environment);
-  const tls = { ...certificates, rejectUnauthorized: insecurity === null, timeout: CONNECT_TIMEOUT };
+  const isTLS = url.protocol === "https:";
+  const tls: TlsOptions = {
+    rejectUnauthorized: insecurity === null,
+    timeout: CONNECT_TIMEOUT,
+    ...(isTLS && { secureContext: await contextFor(await certificatesFor(url.host, host, settings), roots) }),
+  };
   if (proxy === null) {
     const address = insecurity?.address ?? null;
-    // biome-ignore lint/suspicious/noExplicitAny: undici's type of `connect` wants all of node:net's options
-    return new Agent({ connect: { ...tls, ...(address !== null && { lookup: only(address) }) } as any });
+    return new Agent({ connect: { ...tls, ...(address !== null && { lookup: only(address) }) } });
   }
-  const proxyTls = { ...((await readCertificates(settings.certificateDirectories, proxy.host)) ?? {}) };
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  return new ProxyAgent({ uri: proxy.href, proxyTunnel: false, requestTls: tls as any, proxyTls: proxyTls as any });
+  const own = (await readCertificates(settings.certificateDirectories, proxy.host)) ?? {};
+  const proxyTls = proxy.protocol === "https:" ? { secureContext: await contextFor(own, roots) } : {};
+  // undici's types want all that node:net could be told.
+  const options = { requestTls: tls, proxyTls } as Pick<ProxyAgent.Options, "requestTls" | "proxyTls">;
+  return new ProxyAgent({ ...options, uri: proxy.href, proxyTunnel: false });
+}
+
+interface TlsOptions {
+  readonly rejectUnauthorized: boolean;
+  readonly timeout: number;
+  readonly secureContext?: SecureContext;
+}
+
+/** Made once for all connections to a host, as reading hundreds of CAs takes its time. */
+async function contextFor({ ca, cert, key }: Certificates, roots: Roots): Promise<SecureContext> {
+  const trusted = [...(await roots()), ...(ca ?? [])];
+  return createSecureContext({ ca: trusted, ...(cert && key && { cert: [...cert], key: [...key] }) });
 }
 
 /** A host's own certificates; without any the CA of the registry that led there, but never its client certificate. */

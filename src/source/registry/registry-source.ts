@@ -1,0 +1,79 @@
+import { decompress } from "../../compression/decompress.ts";
+import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts";
+import type { Descriptor } from "../../core/descriptor.ts";
+import type { Digest } from "../../core/digest.ts";
+import type { ImageSource, Layer } from "../../core/image.ts";
+import { hostPlatform, type Platform } from "../../core/platform.ts";
+import { type NamedReference, withDefaultTag } from "../../core/reference.ts";
+import { checkCompression, readManifestImage } from "../manifest-image.ts";
+import { chooseManifest, repositoryDocuments } from "./choose-manifest.ts";
+import { registryClient } from "./registry-client.ts";
+import type { Repository, RequestOptions } from "./repository.ts";
+import type { RegistrySettings } from "./settings.ts";
+
+export interface RegistrySourceOptions extends RequestOptions {
+  readonly registries?: RegistrySettings | undefined;
+  /** Default: this machine's. */
+  readonly platform?: Platform | undefined;
+}
+
+/**
+ * The image that a registry has under a reference, `latest` without tag and digest. A layer's bytes come from the
+ * registry each time that it is read; whoever reads them verifies them by its `blobDigest`.
+ *
+ * Codes: those of `chooseManifest` and of `readManifestImage`.
+ */
+export async function openRegistrySource(
+  reference: NamedReference,
+  { signal, onRetry, registries, platform = hostPlatform() }: RegistrySourceOptions,
+): Promise<ImageSource> {
+  const options = { signal, onRetry };
+  const client = registryClient(registries);
+  const close = async (): Promise<void> => client[Symbol.asyncDispose]();
+  try {
+    const { domain, path, tag, digest } = withDefaultTag(reference);
+    const repository = client.repository(reference);
+    const { manifest } = await chooseManifest(repository, digest ?? tag!, platform, options);
+    const documents = repositoryDocuments(repository, null, options);
+    const names = tag === undefined ? [] : [{ domain, path, tag }];
+    const image = await readManifestImage(documents, manifest, names, (descriptor, diffID) =>
+      makeLayer(repository, documents.title, descriptor, diffID, options),
+    );
+    return { images: [image], [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function makeLayer(
+  repository: Repository,
+  title: string,
+  descriptor: Descriptor,
+  diffID: Digest,
+  options: RequestOptions,
+): Layer {
+  const open = (): AsyncIterable<Uint8Array> =>
+    compressedAsTold(repository.openBlob(descriptor, options), title, descriptor);
+  return { diffID, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()) };
+}
+
+/** The same bytes; fails with INVALID_COMPRESSION before the first of them where the media type does not agree with them. */
+async function* compressedAsTold(
+  bytes: AsyncIterable<Uint8Array>,
+  title: string,
+  descriptor: Descriptor,
+): AsyncGenerator<Uint8Array> {
+  let first: Buffer | null = Buffer.alloc(0);
+  for await (const chunk of bytes) {
+    if (first === null) {
+      yield chunk;
+      continue;
+    }
+    first = Buffer.concat([first, chunk]);
+    if (first.length < Math.min(DETECTION_BYTES, descriptor.size)) continue;
+    checkCompression(title, descriptor, detectCompression(first));
+    yield first;
+    first = null;
+  }
+}
