@@ -86,7 +86,10 @@ function collect(text: string, before: readonly string[] = []): readonly string[
 
 /** The operand of commands that read an image wherever it lies. */
 export const IMAGE_OPERAND =
-  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker://REFERENCE, docker-root:PATH[:IMAGE]";
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker://REFERENCE";
+
+/** The same for commands that only look into it. */
+export const READ_OPERAND: string = `${IMAGE_OPERAND}, docker-root:DIR[:IMAGE]`;
 
 export interface SourceChoice {
   readonly platform?: string;

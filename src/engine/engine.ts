@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** Where is kept what makes a second look into an image quick, at most 1 GiB. Default: `layerfs` in the user's cache directory; null: nowhere. */
+  readonly cacheDirectory?: string | null | undefined;
   /** How registries are reached (docs/registries.md). */
   readonly registries?: RegistrySettings | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */

@@ -20,6 +20,7 @@ import { findInImage } from "./find-nodes.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
+import { openCache } from "./layer-index/default-cache.ts";
 import type { StackFinder } from "./layer-stack.ts";
 import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
@@ -56,6 +57,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     maxLayerSize: options.maxLayerSize ?? null,
     ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
   };
+  const cache = openCache(options.cacheDirectory);
   const pool = applyPool();
   let lock: Lock | null = null;
   let client: RegistryClient | null = null;
@@ -74,7 +76,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const reading = once(() => openStores(settings, "read"));
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
-    call: { ...call, registries: options.registries },
+    call: { ...call, cache, registries: options.registries },
     reading,
   });
   return {
@@ -153,8 +155,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     list: told(async (image, path, call = {}) => {
       await using source = await openSourceImage(image, { ...call, registries: options.registries });
-      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
-      return await listSource(source, path, call);
+      if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
+      return await listSource(source, path, { ...call, cache });
     }),
     listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
     stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
@@ -167,8 +169,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, { ...call, registries: options.registries });
-      if (source === null) return readTreeFile(await findStores(image, reading), path);
-      return readSourceFile(source, path, call);
+      if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
+      return readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
       const readOnly = isReadOnly(root);

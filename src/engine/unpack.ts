@@ -114,7 +114,7 @@ export async function unpackLayers(
       throw new LayerfsError("SYSTEM", `layer ${diffID}: a full tree needs nothing below it`);
     onProgress?.({ type: "layer-done", layer: diffID, warnings: outcome.result.warnings });
     warnings.push(...outcome.result.warnings);
-    if (bytes.kind === "stored") warnings.push(...checkRecordedSize(diffID, size, outcome.result.size));
+    if (opened.bytes.kind === "stored") warnings.push(...checkRecordedSize(diffID, size, outcome.result.size));
   }
   return { warnings };
 }

@@ -69,7 +69,7 @@ const SOURCES: [string, () => string][] = [
 /** An engine whose root does not exist; nothing that is done with it may make it. */
 async function storelessEngine(): Promise<Engine> {
   const root = join(scratchDirectory(), "no-root");
-  const engine = await openEngine({ root });
+  const engine = await openEngine({ root, cacheDirectory: null });
   onTestFinished(async () => {
     await engine[Symbol.asyncDispose]();
     expect(existsSync(root)).toBe(false);

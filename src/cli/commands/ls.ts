@@ -4,7 +4,7 @@ import { untilAborted } from "../interruption.ts";
 import { renderChangeList, renderLongChanges } from "../render/changes.ts";
 import { renderNodes } from "../render/nodes.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, layerOption, platformOption, type SourceChoice } from "../settings.ts";
+import { layerOption, platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 interface LsOptions extends SourceChoice {
@@ -27,7 +27,7 @@ export function lsCommand(context: Context): Command {
       "layerfs ls --format '{{.Size}} {{.Path}}' nginx /bin",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .argument("[path]", "path inside the image", "/")
     .option("-l, --long", "mode, owner, size, time and number of the layer as well (the lowest is 1, as in explain)")
     .addOption(platformOption())

@@ -55,7 +55,8 @@ function makeLayer(
 ): Layer {
   const open = (): AsyncIterable<Uint8Array> =>
     compressedAsTold(repository.openBlob(descriptor, options), title, descriptor);
-  return { diffID, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()) };
+  const openAt = (offset: number): AsyncIterable<Uint8Array> => repository.openBlob(descriptor, { ...options, offset });
+  return { diffID, blobDigest: descriptor.digest, descriptor, open, openAt, openTar: () => decompress(open()) };
 }
 
 /** The same bytes; fails with INVALID_COMPRESSION before the first of them where the media type does not agree with them. */
