@@ -3,11 +3,18 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { ImageComparison } from "./compare-images.ts";
+import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { FindOptions } from "./find-nodes.ts";
+import type { ChangedNode, ChangesOptions } from "./list-changes.ts";
+import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { PullOptions, PullResult } from "./pull.ts";
 import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
+import type { NodeDetails, StatOptions } from "./stat-node.ts";
+import type { Waste, WasteOptions } from "./waste.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -19,6 +26,8 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** Where is kept what makes a second look into an image quick, at most 1 GiB. Default: `layerfs` in the user's cache directory; null: nowhere. */
+  readonly cacheDirectory?: string | null | undefined;
   /** How registries are reached (docs/registries.md). */
   readonly registries?: RegistrySettings | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
@@ -44,7 +53,7 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A tag or digest is looked at; `repository` without its registry. */
+  /** The registry has given the manifest of a tag or digest; `repository` without its registry. */
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
@@ -288,11 +297,23 @@ export interface Engine extends AsyncDisposable {
    */
   save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
   /**
+   * Copies an image from any place to any other, each a source's name or one of the store. Between places that have
+   * manifests these and all blobs stay as they are, and the store takes no part; else the manifest is made as by `save`.
+   */
+  copy(source: string, destination: string, options?: ImageCopyOptions): Promise<CopiedImage[]>;
+  /**
    * Sends an image to the registry of its name (`latest` where that has no tag), or all tags of a repository. Layers that
    * the registry has are not sent. Fails with NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, REGISTRY; with DIGEST_MISMATCH, naming
    * layer and path, where a stored layer is not what it was.
    */
   push(name: string, options?: PushOptions): Promise<PushResult>;
+  /**
+   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, or none
+   * are given and none are kept.
+   */
+  login(request: LoginRequest, options?: CallOptions): Promise<LoginResult>;
+  /** Forgets what is kept for a registry; for one without anything it succeeds. Default: Docker Hub. */
+  logout(server?: string): Promise<LogoutResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   /**
@@ -339,6 +360,19 @@ export interface Engine extends AsyncDisposable {
   ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
   list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
+  /**
+   * The nodes of a directory and below, with what the layers above the lowest did to them; on demand also what they
+   * deleted, or what one of them did.
+   */
+  listChanges(image: string, path: string, options?: ChangesOptions): Promise<ChangedNode[]>;
+  /** A node with all its attributes, the layer it comes from, and what the layers below have in its place. */
+  stat(image: string, path: string, options?: StatOptions): Promise<NodeDetails>;
+  /** The nodes at and below a path for which all that is asked holds, a directory before its content. */
+  find(image: string, path: string, options?: FindOptions): Promise<TreeNode[]>;
+  /** What turns one image into the other: files by their contents, packages, config and history. */
+  compare(before: string, after: string, options?: ReadOptions): Promise<ImageComparison>;
+  /** What an image carries that nobody sees, or sees twice. */
+  waste(image: string, options?: WasteOptions): Promise<Waste>;
   /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
   export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
   /** The same into a file, which becomes visible when it is whole. */

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { writeFileDurably } from "../sys/durable.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import type { ImageLayout } from "./layout.ts";
 
 /** Under which digest a registry has a layer. */
@@ -83,13 +83,4 @@ function blobsPath(layout: ImageLayout, diffID: Digest): string {
 function writeRecord(path: string, text: string): void {
   makeDirectories(dirname(path), 0o755);
   writeFileDurably(path, text, { mode: 0o644 });
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
 }

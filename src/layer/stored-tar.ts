@@ -17,6 +17,11 @@ export interface StoredLayer {
   readonly directory: string;
 }
 
+export interface ReadingOptions {
+  /** A chunk is valid until the next one is asked for. A new buffer for each costs more than reading it. */
+  readonly reuseBuffer?: boolean | undefined;
+}
+
 const READ_SIZE = 512 * 1024;
 const SLASH = Buffer.from("/");
 
@@ -24,10 +29,13 @@ const SLASH = Buffer.from("/");
  * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
  * DIGEST_MISMATCH, naming the path, where a file was changed on disk, CORRUPT_STORE where records or files are missing.
  */
-export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer> {
+export async function* openStoredTar(
+  layer: StoredLayer,
+  { reuseBuffer = false }: ReadingOptions = {},
+): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {
-    const chunks = new Chunks();
+    const chunks = new Chunks(reuseBuffer);
     for await (const record of parseRecords(readSplit(layer.tarSplit))) {
       if (record.type === 2) yield* chunks.add(record.payload);
       else if (record.size > 0) yield* addFile(chunks, rootFd, record);
@@ -38,10 +46,15 @@ export async function* openStoredTar(layer: StoredLayer): AsyncGenerator<Buffer>
   }
 }
 
-/** Gathers what is written into it in chunks of one size, each a buffer of its own. */
+/** Gathers what is written into it in chunks of one size, each a buffer of its own unless it may be reused. */
 class Chunks {
+  readonly #reuseBuffer: boolean;
   #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   #fill = 0;
+
+  constructor(reuseBuffer: boolean) {
+    this.#reuseBuffer = reuseBuffer;
+  }
 
   /** Where the next bytes go; never empty. `advance` says how many there are. */
   get room(): Buffer {
@@ -52,7 +65,7 @@ class Chunks {
     this.#fill += count;
     if (this.#fill < READ_SIZE) return;
     yield this.#buffer;
-    this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+    if (!this.#reuseBuffer) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE);
     this.#fill = 0;
   }
 

@@ -194,31 +194,6 @@ describe("a registry that asks for a token", () => {
   });
 });
 
-describe("login", () => {
-  requires(registry());
-
-  it("is verified by a password", async () => {
-    await using server = await startRegistry({ htpasswd: { user: "me", password: "secret" } });
-    await using client = registryClient(QUIET_SETTINGS);
-    const right = { kind: "password", username: "me", password: "secret" } as const;
-    expect(await client.verify(server.host, right, {})).toEqual(right);
-    await expect(client.verify(server.host, { ...right, password: "wrong" }, {})).rejects.toMatchObject({
-      code: "UNAUTHORIZED",
-    });
-  });
-
-  it("is verified by a token server", async () => {
-    await using tokens = await startTokenServer({ users: { me: "secret" } });
-    await using server = await startRegistry({ tokens: tokens.trust });
-    await using client = registryClient(QUIET_SETTINGS);
-    const right = { kind: "password", username: "me", password: "secret" } as const;
-    expect(await client.verify(server.host, right, {})).toEqual(right);
-    await expect(client.verify(server.host, { ...right, password: "wrong" }, {})).rejects.toMatchObject({
-      code: "UNAUTHORIZED",
-    });
-  });
-});
-
 describe("a credential helper", () => {
   requires(registry());
 
