@@ -4,6 +4,7 @@ import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
 import { type ErrorCode, isLayerfsError, LayerfsError } from "../core/errors.ts";
 import type { Manifest } from "../core/manifest.ts";
+import { layerCompression } from "../core/media-types.ts";
 import { canonicalName } from "../core/reference.ts";
 import { noteRegistryBlob } from "../image/distribution.ts";
 import { readWholeConfig } from "../image/image-db.ts";
@@ -114,8 +115,11 @@ function storeLayers<T>(
     },
     note() {
       const source = canonicalName(repository.name);
-      for (const [place, { digest }] of layers.entries())
+      for (const [place, { digest, mediaType }] of layers.entries()) {
+        // Whoever pushes by the notes, dockerd or layerfs, writes all of them as gzip into the manifest.
+        if (layerCompression(mediaType) === "zstd") continue;
         noteRegistryBlob(stores.images, diffIDs[place] as Digest, { digest, repository: source });
+      }
     },
     name: (repositories) => name(repositories, config.digest),
   };
