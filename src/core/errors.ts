@@ -127,17 +127,20 @@ export function exitStatus(code: ErrorCode): number {
   return code === "USAGE" ? 2 : 1;
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
 /** Text from outside (a name in an archive, a path) made safe for a message: control characters and non-UTF-8 bytes escaped. */
 export function printable(text: string | Uint8Array): string {
   const decoded = typeof text === "string" ? text : decodeLossless(text);
+  if (!CONTROL.test(decoded)) return decoded;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped here
   return decoded.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 function decodeLossless(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString("utf8");
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("utf8");
   if (!text.includes("\ufffd") || Buffer.from(text, "utf8").equals(bytes)) return text;
-  return Buffer.from(bytes)
-    .toString("latin1")
-    .replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
+  return buffer.toString("latin1").replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
 }

@@ -1,6 +1,6 @@
-import { lstat } from "../view/lookup.ts";
+import { list, resolve, walk } from "../view/lookup.ts";
 import type { PlacedNode } from "../view/node.ts";
-import type { View, ViewNode } from "../view/view.ts";
+import type { View } from "../view/view.ts";
 import type { ImageInStores } from "./docker-root.ts";
 import type { ListOptions, ReadOptions, TreeNode } from "./engine.ts";
 import { imageView, type LookOptions } from "./image-view.ts";
@@ -35,19 +35,30 @@ function viewStored(stores: Stores, stored: StoredImage, options: ReadOptions & 
 }
 
 /** The nodes of a view below `path`, or the one node there. */
-export function listView(view: View, path: string, recursive: boolean): TreeNode[] {
-  const node = view.stat(path);
-  if (node.kind !== "directory") return [describe(node)];
-  return Array.from(recursive ? [...view.walk({ from: path })].slice(1) : view.readdir(path), describe);
+export function listView({ tree }: View, path: string, recursive: boolean): TreeNode[] {
+  const start = resolve(tree, Buffer.from(path));
+  if (start.node.kind !== "directory") return [describePlace(start)];
+  if (!recursive) return list(tree, Buffer.from(path)).map(describePlace);
+  const nodes: TreeNode[] = [];
+  for (const place of walk(start)) if (place.path !== start.path) nodes.push(describePlace(place));
+  return nodes;
 }
 
-/** A node that `walk` or `resolve` gave. */
-export function describePlace(place: PlacedNode): TreeNode {
-  const path = Buffer.from(`/${place.path}`, "latin1");
-  return describe({ ...lstat(place), path, name: path.subarray(path.lastIndexOf("/") + 1) });
-}
-
-function describe(node: Omit<ViewNode, "ino">): TreeNode {
-  const { name, path, kind, mode, uid, gid, size, mtime, linkTarget, device, layer } = node;
-  return { name, path, kind, mode, uid, gid, size, mtime, linkTarget, device, layer };
+/** A node that `walk` or `resolve` gave. Written out field by field: an image has tens of thousands of them. */
+export function describePlace({ path: key, node }: PlacedNode): TreeNode {
+  const path = Buffer.from(`/${key}`, "latin1");
+  const { kind, mode, uid, gid, layer } = node;
+  return {
+    name: path.subarray(key.lastIndexOf("/") + 2),
+    path,
+    kind,
+    mode,
+    uid,
+    gid,
+    size: kind === "file" ? node.size : kind === "symlink" ? node.target.length : 0,
+    mtime: { seconds: node.mtimeSeconds, nanoseconds: node.mtimeNanoseconds },
+    linkTarget: kind === "symlink" ? Buffer.from(node.target, "latin1") : null,
+    device: kind === "char" || kind === "block" ? { major: node.major, minor: node.minor } : null,
+    layer,
+  };
 }
