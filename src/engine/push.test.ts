@@ -8,7 +8,7 @@ import { randomBytesOf } from "../../test/support/random.ts";
 import { scanStore } from "../../test/support/scan-store.ts";
 import { loadImages, testEngine } from "../../test/support/stores.ts";
 import { layerTar } from "../../test/support/tar-builder.ts";
-import { digestOf } from "../core/digest.ts";
+import { digestHex, digestOf } from "../core/digest.ts";
 import { parseManifest } from "../core/manifest.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains } from "../image/image-db.ts";
@@ -159,6 +159,16 @@ describe("pushImages", () => {
     const sent = [...(registry.blobs.get("lab/x")?.values() ?? [])].map((blob) => digestOf(gunzipSync(blob)));
     expect(sent).not.toContain(digestOf(top));
     expect(scanStore(stores.root, "vfs")).toEqual([]);
+  });
+
+  it("names a record of what registries have that is damaged, and sends no manifest", async () => {
+    const { registry, push, stores } = await withImages([image([X])]);
+    await push(X);
+    registry.manifests.clear();
+    const path = join(stores.images.distribution, "v2metadata-by-diffid/sha256", digestHex(digestOf(top)));
+    writeFileSync(path, "{");
+    await expect(push(X)).rejects.toMatchObject({ code: "CORRUPT_STORE", message: expect.stringContaining(path) });
+    expect(registry.manifests.size).toBe(0);
   });
 
   it("gives the other layers up where one fails, and finds later what had been sent", async () => {

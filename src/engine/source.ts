@@ -2,13 +2,15 @@ import { tmpdir } from "node:os";
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { Image, ImageSource } from "../core/image.ts";
 import { parsePlatform } from "../core/platform.ts";
-import { familiarString } from "../core/reference.ts";
-import { directoryTar } from "../layer/diff-tar.ts";
+import { canonicalString, familiarString } from "../core/reference.ts";
 import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { parseDockerRoot } from "./docker-root.ts";
 import type { CallOptions, LoadInput, ReadOptions } from "./engine.ts";
+import { laterStream } from "./later.ts";
+
+const directoryTar = laterStream(async () => (await import("../layer/diff-tar.ts")).directoryTar);
 
 /** A call, and what a source may need beside it. */
 export interface SourceCall extends ReadOptions {
@@ -28,6 +30,12 @@ export async function openLoadInput(input: LoadInput, call: SourceCall, spool: S
   const options = sourceOptions(call, spool);
   if ("file" in input) return openArchive(input.file, options);
   if ("stream" in input) return openArchive({ stream: input.stream as AsyncIterable<Uint8Array> }, options);
+  const reference = registryReference(input.source);
+  if (reference !== null) {
+    throw new LayerfsError("UNSUPPORTED", `source ${printable(input.source)}: images of registries are pulled`, {
+      hint: `layerfs pull ${reference}`,
+    });
+  }
   const source = openSource(input.source, options);
   if (source !== null) return source;
   throw new LayerfsError("USAGE", `source ${printable(input.source)}: expected oci:DIR, oci-archive:FILE or the like`, {
@@ -63,7 +71,7 @@ export async function openSourceImage(text: string, call: SourceCall): Promise<O
 /** For what is done to images of the store only; `what` is that, such as "mounted". Fails with UNSUPPORTED. */
 export function refuseSource(text: string, what: string): void {
   if (parseSourceName(text) === null && parseDockerRoot(text) === null) return;
-  const reference = text.startsWith("docker://") ? printable(text.slice("docker://".length)) : null;
+  const reference = registryReference(text);
   throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be ${what}`, {
     hint:
       reference === null
@@ -72,7 +80,13 @@ export function refuseSource(text: string, what: string): void {
   });
 }
 
-function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
+/** What `docker://` stands before, for messages; null for another source. */
+function registryReference(text: string): string | null {
+  const name = parseSourceName(text);
+  return name?.transport === "docker" ? canonicalString(name.reference) : null;
+}
+
+export function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
   const { platform, signal, registries, onProgress } = call;
   return {
     ...spool,

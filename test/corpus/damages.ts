@@ -110,7 +110,13 @@ export const DAMAGES: readonly Damage[] = [
     says: everything(/\/size is damaged: it holds "3\\n"/),
     repaired: true,
   },
-  { what: "size wrong", ...field("size", "0"), listed: "by name", repaired: true },
+  {
+    what: "size wrong",
+    ...field("size", "0"),
+    listed: "by name",
+    says: { unpack: /^the recorded size is wrong: layer sha256:.*: 0 bytes, expected 3 or more$/ },
+    repaired: true,
+  },
   {
     what: "parent missing",
     widely: true,

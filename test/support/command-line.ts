@@ -224,7 +224,8 @@ function fakeEngine(): Engine {
   };
   return {
     root: "/root",
-    save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
+    save: async () => [{ id: IMAGE_ID, digest: OTHER_ID, names: ["nginx:latest"] }],
+    copy: async () => [{ digest: OTHER_ID, names: [] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
     push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
@@ -279,7 +280,7 @@ function fakeEngine(): Engine {
     stat: async () => NODE_DETAILS,
     find: async () => [treeNode({ name: "init", size: 12 })],
     compare: async () => COMPARISON,
-    waste: async () => WASTE,
+    waste: async () => ({ ...WASTE, efficiency: 1, wastedBytes: 0, wastedUserPercent: 0 }),
     export: () => bytes(),
     exportToFile: async () => {},
     copyTar: () => bytes(),
