@@ -3,7 +3,7 @@ import { ingestBlob } from "../content/ingest.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError } from "../core/errors.ts";
-import { slots } from "../core/slots.ts";
+import { limitOf } from "../core/limit.ts";
 import type { LayerBytes } from "../layer/apply/job.ts";
 
 export interface DownloadOptions {
@@ -48,7 +48,7 @@ interface Download {
 export function blobDownloads(options: DownloadOptions): BlobDownloads {
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-  const slot = slots(options.atOnce);
+  const limit = limitOf(options.atOnce);
   const downloads = new Map<Digest, Download>();
   let failure: BlobDownloads["failure"] = null;
 
@@ -62,7 +62,7 @@ export function blobDownloads(options: DownloadOptions): BlobDownloads {
   };
   const run = async (download: Download, onBytes: OnBytes): Promise<void> => {
     try {
-      await slot(() =>
+      await limit(() =>
         ingestBlob(download.blob, {
           open: (offset) => options.open(download.blob.descriptor, offset, signal),
           signal,

@@ -8,7 +8,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { startDockerDaemon } from "../support/docker-daemon.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { findProgram, program } from "../support/machine.ts";
@@ -17,7 +16,6 @@ import { measureRun } from "./peak-memory.ts";
 
 /** Most memory that saving an image may take, whatever its size. */
 const MEMORY_LIMIT_KIB = 200 * 1024;
-const LEAVE_MS = 10_000;
 
 const [directory = process.env.LAYERFS_IMAGES, ...only] = process.argv.slice(2);
 if (directory === undefined) fail("name the directory of images: npm run test:save -- DIR [NAME...]");
@@ -39,16 +37,8 @@ async function checkAll(images: string, names: readonly string[]): Promise<numbe
 }
 
 async function checkImage(images: string, name: string): Promise<number> {
-  const place = makeFileSystem("ext4", { size: "20G" });
-  try {
-    return await checkOn(place.directory, images, name);
-  } finally {
-    await dispose(place);
-  }
-}
-
-async function checkOn(place: string, images: string, name: string): Promise<number> {
-  const at = (file: string): string => join(place, file);
+  using place = makeFileSystem("ext4", { size: "20G" });
+  const at = (file: string): string => join(place.directory, file);
   const store = ["--root", at("store"), "--driver", "overlay2", "--quiet", "--format", "json"];
   const input = join(images, "docker", `${name}.tar`);
   const ids = idsOf(layerfs([...store, "load", "-i", input]));
@@ -56,7 +46,7 @@ async function checkOn(place: string, images: string, name: string): Promise<num
   if (status !== 0) throw new Error(`save ${ids.join(" ")}: ${stderr}`);
   layerfs([...store, "save", "-o", at("b.tar"), ...ids]);
   const [before, after] = [contentOf(input), contentOf(at("a.tar"))];
-  const docker = await throughDockerd(place, ids);
+  const docker = await throughDockerd(place.directory, ids);
   const differences = [
     same(before, after) ? [] : [`saved are ${after.join(" ")}, expected ${before.join(" ")}`],
     spawnSync("cmp", [at("a.tar"), at("b.tar")]).status === 0 ? [] : ["two saves differ"],
@@ -89,18 +79,6 @@ async function throughDockerd(place: string, ids: readonly string[]): Promise<{ 
     return { ids: idsOf(layerfs([...store, "load", "-i", join(place, "docker.tar")])), seconds };
   } finally {
     await daemon.stop();
-  }
-}
-
-/** What dockerd had started may end after it, and has the file system in its mount namespace until then. */
-async function dispose(place: Disposable): Promise<void> {
-  for (const deadline = Date.now() + LEAVE_MS; ; await sleep(200)) {
-    try {
-      place[Symbol.dispose]();
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
   }
 }
 

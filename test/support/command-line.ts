@@ -280,7 +280,7 @@ function fakeEngine(): Engine {
     stat: async () => NODE_DETAILS,
     find: async () => [treeNode({ name: "init", size: 12 })],
     compare: async () => COMPARISON,
-    waste: async () => WASTE,
+    waste: async () => ({ ...WASTE, efficiency: 1, wastedBytes: 0, wastedUserPercent: 0 }),
     export: () => bytes(),
     exportToFile: async () => {},
     copyTar: () => bytes(),

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { COMPARISON_PARTS, type ComparisonPart, renderComparison } from "../render/comparison.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
+import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 interface CompareWords extends SourceChoice {
@@ -23,7 +23,7 @@ export function compareCommand(context: Context): Command {
       "layerfs compare --format json docker-archive:old.tar docker-archive:new.tar",
     ],
   })
-    .argument("<before>", IMAGE_OPERAND)
+    .argument("<before>", READ_OPERAND)
     .argument("<after>", "the same")
     .addOption(new Option("--only <part>", "print only this").choices(COMPARISON_PARTS))
     .addOption(platformOption())

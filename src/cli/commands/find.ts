@@ -5,7 +5,7 @@ import { parseDepth, parseKinds, parseNewer, parsePerm, parseSizeTest } from "..
 import { untilAborted } from "../interruption.ts";
 import { renderNodes } from "../render/nodes.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, layerOption, platformOption, type SourceChoice } from "../settings.ts";
+import { layerOption, platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { usageError } from "../usage.ts";
 import { verb } from "../verb.ts";
 
@@ -35,7 +35,7 @@ export function findCommand(context: Context): Command {
       "layerfs find nginx --layer 3 --size +1M",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .argument("[path]", "where to begin", "/")
     .option("-l, --long", "mode, owner, size, time and number of the layer as well")
     .option("--name <glob>", "the last name matches: * and ? stand for any characters, [a-z] and [!a-z] for classes")

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { renderDetails } from "../render/details.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
+import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 interface StatWords extends SourceChoice {
@@ -21,7 +21,7 @@ export function statCommand(context: Context): Command {
       "layerfs stat --format '{{.Layer}} {{.DiffID}}' nginx /bin/sh",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .argument("<path>", "path inside the image")
     .option("-L, --dereference", "follow a symlink, inside the image")
     .addOption(platformOption())

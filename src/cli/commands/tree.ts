@@ -4,7 +4,7 @@ import { parseDepth } from "../find-words.ts";
 import { untilAborted } from "../interruption.ts";
 import { renderChangeTree } from "../render/changes.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, layerOption, platformOption, type SourceChoice } from "../settings.ts";
+import { layerOption, platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 interface TreeWords extends SourceChoice {
@@ -29,7 +29,7 @@ export function treeCommand(context: Context): Command {
       "layerfs tree --deleted oci:layout:latest /etc",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .argument("[path]", "where to begin", "/")
     .addOption(new Option("-d, --depth <n>", "not deeper than this").argParser((text: string) => parseDepth(text)))
     .addOption(layerOption("the tree up to this layer, and what this one changed alone"))

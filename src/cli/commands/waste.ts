@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { renderRules, renderWaste } from "../render/waste.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
+import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 import { checkRules, DEFAULT_RULES, parseBytes, parseRatio, type WasteRules } from "../waste-rules.ts";
 
@@ -29,7 +29,7 @@ export function wasteCommand(context: Context): Command {
       "layerfs waste --ci --lowestEfficiency 0.95 --highestWastedBytes 20MB docker-archive:image.tar",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .option("--all", `all files, not only the ${SHOWN_ROWS} largest of each list`)
     .option("--no-duplicates", "do not look for files with the same content, for which files are read")
     .option("--ci", "check the rules")
