@@ -51,7 +51,7 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   return {
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+        stream.write(bytes, (error) => (error ? reject(fromNodeError(error, "write", "the archive")) : resolve()));
       }),
     commit: async () => {},
     [Symbol.asyncDispose]: async () => {},
