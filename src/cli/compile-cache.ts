@@ -1,12 +1,8 @@
-import { isAbsolute, join } from "node:path";
+import { join } from "node:path";
+import { cacheHome } from "../sys/cache-home.ts";
 
-/**
- * Where Node.js keeps the compiled code of layerfs: in the user's own cache, never in a shared temporary directory,
- * where another user could put code for us to run. Null where the user has none.
- */
+/** Where Node.js keeps the compiled code of layerfs. Null where the user has no cache of their own. */
 export function compileCacheDirectory(env: Readonly<Record<string, string | undefined>>): string | null {
-  const { XDG_CACHE_HOME: cache, HOME: home } = env;
-  // The XDG specification has relative paths ignored.
-  if (cache !== undefined && isAbsolute(cache)) return join(cache, "layerfs", "compile-cache");
-  return home !== undefined && isAbsolute(home) ? join(home, ".cache", "layerfs", "compile-cache") : null;
+  const home = cacheHome(env);
+  return home === null ? null : join(home, "compile-cache");
 }

@@ -39,7 +39,7 @@ describe("the global options", () => {
     ["after", ["images", "--root=/r", "--driver=vfs", "--storage-opt", "a=1", "--storage-opt=b=2"]],
     ["around", ["--storage-opt", "a=1", "-s", "aufs", "images", "-s", "vfs", "--storage-opt", "b=2", "--root", "/r"]],
   ])("may stand %s the verb", async (_, argv) => {
-    expect((await runCommand(argv)).opened).toEqual([engine]);
+    expect((await runCommand(argv)).opened).toMatchObject([engine]);
   });
 
   it.each([

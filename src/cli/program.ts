@@ -3,27 +3,35 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { compareCommand } from "./commands/compare.ts";
 import { copyCommand } from "./commands/copy.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { exportCommand } from "./commands/export.ts";
+import { findCommand } from "./commands/find.ts";
 import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
 import { infoCommand } from "./commands/info.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
+import { loginCommand } from "./commands/login.ts";
+import { logoutCommand } from "./commands/logout.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { mountCommand } from "./commands/mount.ts";
 import { pullCommand } from "./commands/pull.ts";
 import { pushCommand } from "./commands/push.ts";
 import { rmiCommand } from "./commands/rmi.ts";
 import { saveCommand } from "./commands/save.ts";
+import { statCommand } from "./commands/stat.ts";
 import { tagCommand } from "./commands/tag.ts";
+import { treeCommand } from "./commands/tree.ts";
 import { umountCommand } from "./commands/umount.ts";
 import { unpackCommand } from "./commands/unpack.ts";
 import { versionCommand } from "./commands/version.ts";
+import { wasteCommand } from "./commands/waste.ts";
 import type { Context } from "./context.ts";
+import { withLongFindWords } from "./find-words.ts";
 import { Interruption } from "./interruption.ts";
 import { isBrokenPipe } from "./output.ts";
 import { renderError, renderErrorJSON } from "./render/error.ts";
@@ -48,7 +56,24 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       rmiCommand,
     ],
   ],
-  ["An image's files:", [mountCommand, umountCommand, unpackCommand, lsCommand, catCommand, cpCommand, exportCommand]],
+  [
+    "An image's files:",
+    [
+      mountCommand,
+      umountCommand,
+      unpackCommand,
+      lsCommand,
+      treeCommand,
+      statCommand,
+      findCommand,
+      catCommand,
+      cpCommand,
+      exportCommand,
+      compareCommand,
+      wasteCommand,
+    ],
+  ],
+  ["Registries:", [loginCommand, logoutCommand]],
   ["The store:", [infoCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];
@@ -80,7 +105,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
   // A write that fails is reported by its callback; without a listener it would end the process as well.
   for (const stream of [context.stdout, context.stderr]) stream.on("error", () => {});
   try {
-    await buildProgram(context).parseAsync(argv, { from: "user" });
+    await buildProgram(context).parseAsync(withLongFindWords(argv), { from: "user" });
     return 0;
   } catch (error) {
     return report(error, argv, context);

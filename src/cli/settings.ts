@@ -86,7 +86,10 @@ function collect(text: string, before: readonly string[] = []): readonly string[
 
 /** The operand of commands that read an image wherever it lies. */
 export const IMAGE_OPERAND =
-  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker-root:PATH[:IMAGE]";
+  "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker://REFERENCE";
+
+/** The same for commands that only look into it. */
+export const READ_OPERAND: string = `${IMAGE_OPERAND}, docker-root:PATH[:IMAGE]`;
 
 export interface SourceChoice {
   readonly platform?: string;
@@ -98,6 +101,16 @@ export function platformOption(): Option {
     "--platform <platform>",
     "OS/ARCHITECTURE[/VARIANT] of the image in a source (default: this machine's)",
   );
+}
+
+/** The number of a layer as all commands count, the lowest is 1; its value is the index. */
+export function layerOption(description: string): Option {
+  return new Option("--layer <n>", description).argParser((text: string) => parseLayerNumber(text));
+}
+
+function parseLayerNumber(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text) - 1;
+  throw usageError(`--layer: expected a number, the lowest is 1, found "${text}"`);
 }
 
 /** Of commands that pack layers. */

@@ -69,7 +69,8 @@ function isZlibError(error: unknown): error is NodeJS.ErrnoException {
   return /^(Z_|ZSTD_)/.test(String(error.code));
 }
 
-function damaged(kind: Compression, problem: string, cause?: unknown): LayerfsError {
+/** The failure of a stream that is damaged or cut off. */
+export function damaged(kind: Compression, problem: string, cause?: unknown): LayerfsError {
   return new LayerfsError("INVALID_COMPRESSION", `${kind} stream: ${problem}`, {
     hint: "the blob is damaged or cut off; fetch it again",
     cause,

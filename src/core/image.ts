@@ -24,6 +24,8 @@ export interface Layer {
   readonly descriptor?: Descriptor | undefined;
   /** The stored bytes, which may be compressed. */
   open(): AsyncIterable<Uint8Array>;
+  /** The stored bytes from an offset on, where a place that is no file can be read so, as a registry by range. */
+  readonly openAt?: ((offset: number) => AsyncIterable<Uint8Array>) | undefined;
   /** The layer's uncompressed tar, not yet verified against `diffID`. */
   openTar(): AsyncIterable<Uint8Array>;
   /** Bytes of the uncompressed tar, where they can be told without reading it; a tar's header needs them first. */

@@ -4,6 +4,9 @@ export interface Timespec {
   readonly nanoseconds: number;
 }
 
+/** Go's zero time, which Docker writes for a time that it does not know. */
+export const NO_TIME = "0001-01-01T00:00:00Z";
+
 /** Negative, zero or positive, for sorting: earlier first. */
 export function compareTimespec(a: Timespec, b: Timespec): number {
   return a.seconds - b.seconds || a.nanoseconds - b.nanoseconds;

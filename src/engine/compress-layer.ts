@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { gzip } from "../compression/gzip.ts";
 import { throwIfCancelled } from "../core/cancellation.ts";
@@ -9,6 +8,7 @@ import { spaceGuard } from "../layer/apply/space-guard.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { openStoredTar } from "../layer/stored-tar.ts";
 import { placeOf } from "../layer/whole.ts";
+import { readExtent } from "../source/extent.ts";
 import type { Reopenable } from "../source/registry/repository.ts";
 import { openSpoolFile } from "../source/spool-file.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
@@ -23,7 +23,6 @@ export interface CompressedLayer extends AsyncDisposable {
   readonly open: Reopenable;
 }
 
-const READ_SIZE = 256 << 10;
 const TELL_EVERY = 1 << 20;
 
 /**
@@ -53,7 +52,13 @@ export async function compressLayer(
       await write(chunk);
     }
     const digest = digestFromHex(hash.digest("hex"));
-    return { digest, size, open: () => read(file, size), [Symbol.asyncDispose]: () => file.close() };
+    const extent = { fd: file.fd, offset: 0, length: size };
+    return {
+      digest,
+      size,
+      open: () => readExtent(extent, "temporary file"),
+      [Symbol.asyncDispose]: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;
@@ -67,7 +72,7 @@ async function* verifiedTar(
 ): AsyncGenerator<Buffer> {
   const hash = createHash("sha256");
   let untold = 0;
-  for await (const chunk of openStoredTar(stored)) {
+  for await (const chunk of openStoredTar(stored, { reuseBuffer: true })) {
     throwIfCancelled(signal);
     hash.update(chunk);
     untold += chunk.length;
@@ -82,14 +87,4 @@ async function* verifiedTar(
   throw new LayerfsError("DIGEST_MISMATCH", `the stored tar has the diffID ${found}, expected ${diffID}`, {
     hint: "the layer was changed after it was stored; remove the images that use it and pull or load them again",
   });
-}
-
-async function* read(file: FileHandle, size: number): AsyncGenerator<Buffer> {
-  for (let position = 0; position < size; ) {
-    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, size - position));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0) throw new LayerfsError("SYSTEM", `a temporary file ended at byte ${position} of ${size}`);
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
-  }
 }

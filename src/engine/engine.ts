@@ -3,12 +3,18 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { ImageComparison } from "./compare-images.ts";
 import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
+import type { FindOptions } from "./find-nodes.ts";
+import type { ChangedNode, ChangesOptions } from "./list-changes.ts";
+import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { PullOptions, PullResult } from "./pull.ts";
 import type { PushOptions, PushResult } from "./push.ts";
 import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
+import type { NodeDetails, StatOptions } from "./stat-node.ts";
+import type { Waste, WasteOptions } from "./waste.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -20,6 +26,8 @@ export interface EngineOptions {
   readonly storageOptions?: readonly string[] | undefined;
   /** Most bytes of content in one layer; null for no limit but the disk's. */
   readonly maxLayerSize?: number | null | undefined;
+  /** Where is kept what makes a second look into an image quick, at most 1 GiB. Default: `layerfs` in the user's cache directory; null: nowhere. */
+  readonly cacheDirectory?: string | null | undefined;
   /** How registries are reached (docs/registries.md). */
   readonly registries?: RegistrySettings | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
@@ -45,10 +53,14 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A tag or digest is looked at; `repository` without its registry. */
+  /** The registry has given the manifest of a tag or digest; `repository` without its registry. */
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
+  /** `repository` in full, such as `docker.io/library/nginx`. */
+  | { readonly type: "push-start"; readonly repository: string }
+  /** The registry has the image; as in `PushedTag`. */
+  | { readonly type: "push-done"; readonly tag: string; readonly digest: Digest; readonly size: number }
   /**
    * A layer that must be unpacked; `total` are its stored bytes. In a push a layer is first compressed, of which `total`
    * are about the uncompressed bytes, and then sent: both are told so. Here and below `blob` is its digest in a registry.
@@ -70,6 +82,8 @@ export type ProgressEvent =
     }
   /** The layer was there already: in the store, or in the registry that it is pushed to. */
   | { readonly type: "layer-exists"; readonly layer: Digest; readonly blob?: Digest | undefined }
+  /** Another repository of the registry had the layer that is pushed; `from` without the registry. */
+  | { readonly type: "layer-mounted"; readonly layer: Digest; readonly from: string }
   /** Stored bytes of a layer that came since the last such event; `disk`: an earlier attempt had fetched them. */
   | {
       readonly type: "download-progress";
@@ -293,6 +307,13 @@ export interface Engine extends AsyncDisposable {
    * layer and path, where a stored layer is not what it was.
    */
   push(name: string, options?: PushOptions): Promise<PushResult>;
+  /**
+   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, or none
+   * are given and none are kept.
+   */
+  login(request: LoginRequest, options?: CallOptions): Promise<LoginResult>;
+  /** Forgets what is kept for a registry; for one without anything it succeeds. Default: Docker Hub. */
+  logout(server?: string): Promise<LogoutResult>;
   /** Newest first. */
   images(filters?: ImageFilters): Promise<ImageSummary[]>;
   /**
@@ -339,6 +360,19 @@ export interface Engine extends AsyncDisposable {
   ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
   list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
+  /**
+   * The nodes of a directory and below, with what the layers above the lowest did to them; on demand also what they
+   * deleted, or what one of them did.
+   */
+  listChanges(image: string, path: string, options?: ChangesOptions): Promise<ChangedNode[]>;
+  /** A node with all its attributes, the layer it comes from, and what the layers below have in its place. */
+  stat(image: string, path: string, options?: StatOptions): Promise<NodeDetails>;
+  /** The nodes at and below a path for which all that is asked holds, a directory before its content. */
+  find(image: string, path: string, options?: FindOptions): Promise<TreeNode[]>;
+  /** What turns one image into the other: files by their contents, packages, config and history. */
+  compare(before: string, after: string, options?: ReadOptions): Promise<ImageComparison>;
+  /** What an image carries that nobody sees, or sees twice. */
+  waste(image: string, options?: WasteOptions): Promise<Waste>;
   /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
   export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
   /** The same into a file, which becomes visible when it is whole. */

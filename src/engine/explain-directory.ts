@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { chainIDs } from "../core/chain-id.ts";
 import type { Digest } from "../core/digest.ts";
@@ -12,6 +12,7 @@ import { layerDirectory } from "../layer/layout.ts";
 import { listLeases } from "../layer/lease.ts";
 import { listChainIDs, readCacheID, readLayerRecord } from "../layer/records.ts";
 import { readChain } from "../layer/store.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import { whereItLies } from "./explain.ts";
 import { layerMakers } from "./explain-history.ts";
 import type { ContainerName, DirectoryExplanation, DirectoryRole, LayerUse } from "./explanation.ts";
@@ -152,11 +153,15 @@ function containersOn(stores: Stores, containers: readonly ContainerRecord[], ch
 
 /** The name is in what dockerd keeps of the container itself (`containers/<id>/config.v2.json`), if that is left. */
 function nameContainer(root: string, id: string): ContainerName {
+  return { id, name: nameIn(readIfThere(join(root, "containers", id, "config.v2.json"))) };
+}
+
+function nameIn(config: string | null): string | null {
   try {
-    const { Name } = JSON.parse(readFileSync(join(root, "containers", id, "config.v2.json"), "utf8"));
-    return { id, name: typeof Name === "string" ? Name.replace(/^\//, "") : null };
+    const { Name } = JSON.parse(config ?? "{}");
+    return typeof Name === "string" ? Name.replace(/^\//, "") : null;
   } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return { id, name: null };
+    if (error instanceof SyntaxError) return null;
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { formatPlatform } from "../core/platform.ts";
 import { readRegistryBlobs } from "../image/distribution.ts";
 import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
-import { readRepositories, tagsOf } from "../image/repositories.ts";
+import { type ImageTag, isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
 import { placeOf } from "../layer/whole.ts";
 import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
@@ -37,7 +37,7 @@ async function explainStored(
   { id, config, layers }: StoredImage,
   path: Buffer | null,
 ): Promise<Explanation> {
-  const names = tagsOf(readRepositories(stores.images), id).map(({ name }) => name);
+  const names = tagsOf(readRepositories(stores.images), id);
   const makers = layerMakers(config.history);
   const users = layerUsers(stores, id);
   const problems: string[] = [];
@@ -49,14 +49,14 @@ async function explainStored(
       link: unlessBroken(() => stores.layers.driver.shortPath(cacheID), problems),
       createdBy: makers[index]?.createdBy ?? null,
       sharedWith: users.get(chainID) ?? [],
-      blobs: readRegistryBlobs(stores.images, diffID).map(({ digest, repository }) => ({ digest, repository })),
+      blobs: unlessBroken(() => readRegistryBlobs(stores.images, diffID), problems) ?? [],
     };
   });
   return {
     source: null,
     id,
-    names: names.filter((name) => !name.includes("@")),
-    manifests: names.filter((name) => name.includes("@")),
+    names: names.filter((tag) => !isDigestName(tag)).map(({ name }) => name),
+    manifests: names.filter(isDigestName).map(({ name }) => name),
     created: config.created ?? null,
     platform: formatPlatform(configPlatform(config)),
     driver: stores.layers.driver.name,
@@ -122,10 +122,17 @@ function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
   const users = new Map<Digest, string[]>();
   for (const id of listImageIDs(stores.images)) {
     if (id === except) continue;
-    const names = tagsOf(repositories, id).map(({ name }) => name);
+    const names = userNames(id, tagsOf(repositories, id));
     for (const chainID of chainIDs(readWholeConfig(stores.images, id)?.rootfs.diffIDs ?? [])) {
-      users.set(chainID, [...(users.get(chainID) ?? []), ...(names.length > 0 ? names : [id])]);
+      users.set(chainID, [...(users.get(chainID) ?? []), ...names]);
     }
   }
   return users;
+}
+
+/** Its tags; names by digest, or the id, where it has none. */
+function userNames(id: Digest, tags: readonly ImageTag[]): readonly string[] {
+  const ofTags = tags.filter((tag) => !isDigestName(tag));
+  const shown = ofTags.length > 0 ? ofTags : tags;
+  return shown.length > 0 ? shown.map(({ name }) => name) : [id];
 }

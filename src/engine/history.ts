@@ -3,7 +3,7 @@ import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { familiarString } from "../core/reference.ts";
 import { readParents } from "../image/metadata.ts";
-import { readRepositories, tagsOf } from "../image/repositories.ts";
+import { isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
 import type { HistoryStep, ReadOptions } from "./engine.ts";
 import { layerSizes } from "./layer-size.ts";
 import type { OpenedImage } from "./source.ts";
@@ -59,7 +59,7 @@ function lineageOf(stores: Stores, id: Digest): Ancestor[] {
   return [...ids].map((each) => ({
     id: each,
     tags: tagsOf(repositories, each)
-      .filter(({ repository, name }) => name.startsWith(":", repository.length))
+      .filter((tag) => !isDigestName(tag))
       .map(({ name }) => name),
   }));
 }

@@ -1,28 +1,24 @@
 import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { familiarName, familiarString } from "../core/reference.ts";
+import { NO_TIME } from "../core/timespec.ts";
 import { readLastTagTime, readParents } from "../image/metadata.ts";
-import { readRepositories, tagsOf } from "../image/repositories.ts";
+import { isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
 import type { ImageInspection, ReadOptions, RunConfigDocument } from "./engine.ts";
 import { layerSizes } from "./layer-size.ts";
 import type { OpenedImage } from "./source.ts";
 import { openStoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
-/** What Docker writes in place of a time that it does not know. */
-const NO_TIME = "0001-01-01T00:00:00Z";
-
 /** Everything that is known of an image, in Docker's words (moby, daemon/images/image_inspect.go). */
 export function inspectImage(stores: Stores, text: string): ImageInspection {
   const { id, config, layers } = openStoredImage(stores, text);
   const { driver } = stores.layers;
-  const names = Map.groupBy(tagsOf(readRepositories(stores.images), id), ({ repository, name }) =>
-    name.startsWith("@", repository.length) ? "digests" : "tags",
-  );
+  const names = tagsOf(readRepositories(stores.images), id);
   const top = layers.at(-1);
   return describe(id, config, {
-    tags: (names.get("tags") ?? []).map(({ name }) => name),
-    digests: (names.get("digests") ?? []).map(({ name }) => name),
+    tags: names.filter((tag) => !isDigestName(tag)).map(({ name }) => name),
+    digests: names.filter(isDigestName).map(({ name }) => name),
     parent: readParents(stores.images).get(id) ?? "",
     size: layers.reduce((sum, layer) => sum + layer.size, 0),
     graphDriver: { Data: top === undefined ? null : driver.data(top.cacheID), Name: driver.name },

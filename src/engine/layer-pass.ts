@@ -1,7 +1,9 @@
+import { crc32 } from "node:zlib";
 import { throwIfCancelled } from "../core/cancellation.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { type TarHandler, tarReader } from "../tar/reader.ts";
 import type { LayerEntry } from "../view/merged-tree.ts";
+import type { IndexedEntry } from "./layer-index/entry-codec.ts";
 
 /** An entry that a pass over a layer has come to. */
 export interface PassedEntry extends LayerEntry {
@@ -20,14 +22,23 @@ export type NameEntry = (entry: TarEntry) => Buffer;
 
 const ZEROS = Buffer.alloc(64 * 1024);
 
-/** The entries of a tar in their order, each file's bytes with it if they are wanted; one pass, one chunk in memory. */
+/** Is told of each entry when its payload has passed. */
+export interface EntryObserver {
+  entry(entry: IndexedEntry): void;
+}
+
+/**
+ * The entries of a tar in their order, each file's bytes with it if they are wanted; one pass, one chunk in memory. The
+ * chunks of `tar` need be valid only until the next one is asked for.
+ */
 export async function* passTar(
   tar: AsyncIterable<Buffer>,
   nameEntry: NameEntry,
   wants: Wants,
   signal: AbortSignal | undefined,
+  observer?: EntryObserver,
 ): AsyncGenerator<PassedEntry> {
-  const events = new Events(nameEntry, wants);
+  const events = new Events(nameEntry, wants, observer);
   const reader = tarReader(events);
   const chunks = tar[Symbol.asyncIterator]();
   let isDone = false;
@@ -70,15 +81,21 @@ async function* contentFrom(next: () => Promise<Event | undefined>): AsyncGenera
 class Events implements TarHandler {
   readonly #nameEntry: NameEntry;
   readonly #wants: Wants;
+  readonly #observer: EntryObserver | undefined;
   #queue: Event[] = [];
   #at = 0;
+  #entry: TarEntry | null = null;
   #isWanted = false;
-  #size = 0;
   #end = 0;
+  /** Offset in the tar of what comes next. */
+  #offset = 0;
+  #payloadOffset = 0;
+  #checksum = 0;
 
-  constructor(nameEntry: NameEntry, wants: Wants) {
+  constructor(nameEntry: NameEntry, wants: Wants, observer: EntryObserver | undefined) {
     this.#nameEntry = nameEntry;
     this.#wants = wants;
+    this.#observer = observer;
   }
 
   take(): Event | undefined {
@@ -90,24 +107,33 @@ class Events implements TarHandler {
     return event;
   }
 
-  raw(): void {}
+  raw(bytes: Buffer): void {
+    this.#offset += bytes.length;
+  }
 
   entry(entry: TarEntry): void {
     const storedName = this.#nameEntry(entry);
     this.#isWanted = entry.kind === "file" && this.#wants(entry, storedName);
-    this.#size = entry.size;
+    this.#entry = entry;
     this.#end = 0;
+    this.#payloadOffset = this.#offset;
+    this.#checksum = 0;
     this.#queue.push({ kind: "entry", entry, storedName, isWanted: this.#isWanted });
   }
 
   payload(bytes: Buffer, position: number): void {
+    this.#offset += bytes.length;
+    if (this.#observer !== undefined) this.#checksum = crc32(bytes, this.#checksum);
     if (!this.#isWanted) return;
-    this.#queue.push({ kind: "bytes", hole: position - this.#end, bytes });
+    // The chunk that they are part of may be used again while they are still looked at.
+    this.#queue.push({ kind: "bytes", hole: position - this.#end, bytes: Buffer.from(bytes) });
     this.#end = position + bytes.length;
   }
 
   endEntry(): void {
+    const entry = this.#entry as TarEntry;
+    this.#observer?.entry({ entry, payloadOffset: this.#payloadOffset, checksum: this.#checksum });
     if (!this.#isWanted) return;
-    this.#queue.push({ kind: "bytes", hole: this.#size - this.#end, bytes: ZEROS.subarray(0, 0) }, { kind: "end" });
+    this.#queue.push({ kind: "bytes", hole: entry.size - this.#end, bytes: ZEROS.subarray(0, 0) }, { kind: "end" });
   }
 }

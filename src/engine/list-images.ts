@@ -2,10 +2,10 @@ import type { ImageConfig } from "../core/config.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { globMatcher } from "../core/glob.ts";
-import { compareTimespec, parseRfc3339, type Timespec } from "../core/timespec.ts";
+import { compareTimespec, NO_TIME, parseRfc3339, type Timespec } from "../core/timespec.ts";
 import { listImageIDs, readImageConfig, readWholeConfig, topChain } from "../image/image-db.ts";
 import { readParents } from "../image/metadata.ts";
-import { type ImageTag, readRepositories, tagsOf } from "../image/repositories.ts";
+import { type ImageTag, isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
 import { resolveImage } from "../image/resolve.ts";
 import { readChain } from "../layer/store.ts";
 import type { ImageFilters, ImageSummary } from "./engine.ts";
@@ -33,7 +33,7 @@ export function listImages(stores: Stores, filters: ImageFilters = {}): ImageSum
 }
 
 /** Bytes of content of a layer and all below it; null where the record of one of them is missing or damaged. */
-export function contentSize(stores: Stores, chainID: Digest | null): number | null {
+function contentSize(stores: Stores, chainID: Digest | null): number | null {
   if (chainID === null) return 0;
   try {
     const chain = readChain(stores.layers, chainID);
@@ -75,7 +75,7 @@ function isListed(tags: readonly ImageTag[], hasChildren: boolean, filters: Imag
   const { all = false, dangling, references } = filters;
   if (dangling === true && hasChildren) return false;
   if (tags.length === 0) return (all || !hasChildren) && dangling !== false && references === undefined;
-  return dangling !== true || tags.every(({ repository, name }) => isDigest(repository, name));
+  return dangling !== true || tags.every(isDigestName);
 }
 
 type Row = Pick<ImageSummary, "repository" | "tag" | "digest">;
@@ -85,20 +85,13 @@ function rowsOf(tags: readonly ImageTag[]): Row[] {
   if (tags.length === 0) return [{ repository: null, tag: null, digest: null }];
   return [...Map.groupBy(tags, ({ repository }) => repository)].flatMap(([repository, names]) => {
     const ends = names.map(({ name }) => name.slice(repository.length + 1));
-    const isOfDigest = names.map(({ name }) => isDigest(repository, name));
+    const isOfDigest = names.map(isDigestName);
     const found = { tags: ends.filter((_, at) => !isOfDigest[at]), digests: ends.filter((_, at) => isOfDigest[at]) };
     const digests = found.digests.length === 0 ? [null] : found.digests;
     const shown = found.tags.length === 0 ? [null] : found.tags;
     return shown.flatMap((tag) => digests.map((digest) => ({ repository, tag, digest })));
   });
 }
-
-function isDigest(repository: string, name: string): boolean {
-  return name.startsWith("@", repository.length);
-}
-
-/** Docker's time of an image that has none: the first year. */
-const NO_TIME = "0001-01-01T00:00:00Z";
 
 function createdTime({ created }: { readonly created: string | null }): Timespec {
   return parseRfc3339(created ?? NO_TIME) ?? { seconds: Number.NEGATIVE_INFINITY, nanoseconds: 0 };

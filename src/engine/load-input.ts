@@ -6,9 +6,9 @@ import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import { refuseOneName } from "./copy.ts";
-import type { CallOptions, LoadedImage, LoadInput, ReadOptions } from "./engine.ts";
+import type { LoadedImage, LoadInput } from "./engine.ts";
 import { loadImages } from "./load.ts";
-import { openLoadInput } from "./source.ts";
+import { openLoadInput, type SourceCall } from "./source.ts";
 import type { Stores } from "./stores.ts";
 
 /**
@@ -19,7 +19,7 @@ export async function loadInput(
   stores: Stores,
   input: LoadInput,
   pool: ApplyPool,
-  options: CallOptions & ReadOptions,
+  options: SourceCall,
   name: NamedReference | null = null,
 ): Promise<LoadedImage[]> {
   const spoolDirectory = join(stores.layers.layout.own, "tmp");

@@ -45,7 +45,7 @@ function nameLoaded(before: Repositories, image: Image): { repositories: Reposit
 }
 
 /** The layer's bytes for a worker. */
-export function blobOf({ diffID, extent, blobDigest }: Layer): LayerBytes {
+function blobOf({ diffID, extent, blobDigest }: Layer): LayerBytes {
   if (extent !== undefined) return { kind: "blob", extent, digest: blobDigest ?? null };
   throw new LayerfsError("UNSUPPORTED", `layer ${diffID}: its source cannot be read by several threads`);
 }

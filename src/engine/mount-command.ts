@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { MountStep } from "../driver/plan.ts";
 import { escapeOverlayPath } from "../mount/overlay.ts";
 
@@ -30,7 +29,7 @@ export function shortMountCommand(
   if (step.kind === "bind") return null;
   const lowers = step.lowers.flatMap((lower) => shortPaths.get(lower) ?? []);
   if (step.upper !== undefined || lowers.length < step.lowers.length) return null;
-  return `${words(["cd", join(home)])} && ${mountCommand({ ...step, lowers })}`;
+  return `${words(["cd", home])} && ${mountCommand({ ...step, lowers })}`;
 }
 
 function words(all: readonly string[]): string {

@@ -7,6 +7,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { compareImages } from "./compare-images.ts";
 import { copyImages } from "./copy.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
 import { copyToStore } from "./copy-to-store.ts";
@@ -17,12 +18,16 @@ import { explain } from "./explain.ts";
 import { explainDirectory } from "./explain-directory.ts";
 import { explainSource } from "./explain-source.ts";
 import { exportImage, exportToFile } from "./export-image.ts";
+import { findInImage } from "./find-nodes.ts";
 import { imageHistory, sourceHistory } from "./history.ts";
 import { storeInfo } from "./info.ts";
 import { inspectImage, inspectSource } from "./inspect-image.ts";
+import { openCache } from "./layer-index/default-cache.ts";
 import type { StackFinder } from "./layer-stack.ts";
+import { listChanges } from "./list-changes.ts";
 import { listImages } from "./list-images.ts";
 import { loadInput } from "./load-input.ts";
+import { login, logout } from "./login.ts";
 import {
   listMounts,
   mountDirectories,
@@ -41,8 +46,10 @@ import { removeImage } from "./remove-image.ts";
 import { dataRoot } from "./root.ts";
 import { copyFromStore, type LeasableStores, saveImages } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
+import { statNode } from "./stat-node.ts";
 import { tagImage } from "./tag-image.ts";
 import { unpackImage, unpackUnleased } from "./unpack.ts";
+import { findWaste } from "./waste.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -52,6 +59,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     maxLayerSize: options.maxLayerSize ?? null,
     ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
   };
+  const cache = openCache(options.cacheDirectory);
   const pool = applyPool();
   let lock: Lock | null = null;
   let client: RegistryClient | null = null;
@@ -70,10 +78,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const reading = once(() => openStores(settings, "read"));
   const leasable = async (): Promise<LeasableStores> =>
     isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
-  const finder = (text: string, call: ReadOptions): StackFinder => ({ text, call, reading });
+  const finder = (text: string, call: ReadOptions): StackFinder => ({
+    text,
+    call: { ...call, cache, registries: options.registries },
+    reading,
+  });
   return {
     root,
-    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, call)),
+    load: told(async (input, call = {}) =>
+      loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
+    ),
     save: told(async (names, target, call = {}) => {
       for (const name of names) refuseSource(name, "saved");
       return saveImages(await leasable(), names, target, { ...call, registries: options.registries });
@@ -88,22 +102,27 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       if (parseSourceName(from) !== null) return copyImages(from, to, { ...call, registries: settings });
       return copyFromStore(from, to, leasable, { ...call, registries: settings });
     }),
-    push: told(async (name, call = {}) => pushImages(await writing(), (await registries()).repository, name, call)),
+    push: told(async (name, call = {}) => {
+      refuseSource(name, "pushed");
+      return pushImages(await writing(), (await registries()).repository, name, call);
+    }),
     pull: told(async (reference, call = {}) =>
       pullImage(await writing(), await registries(), reference, pool, {
         ...call,
         maxConcurrentDownloads: options.maxConcurrentDownloads,
       }),
     ),
+    login: told(async (request, call = {}) => login(await registries(), request, call)),
+    logout: told(async (server) => logout(await registries(), server)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await inspectSource(source, call);
       const { stores, name } = await findStores(image, reading);
       return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await sourceHistory(source, call);
       const { stores, name } = await findStores(image, reading);
       return imageHistory(stores, name);
@@ -114,7 +133,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source === null) {
         const { stores, name } = await findStores(image, reading);
         return await explain(stores, name, path);
@@ -140,7 +159,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openSourceImage(image, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
       if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
       if (!isReadOnly(root) && parseDockerRoot(image) === null)
         return unpackImage(await writing(), image, directory, pool, call);
@@ -148,18 +167,23 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openSourceImage(image, call);
-      if (source === null) return await listTree(await findStores(image, reading), path, call.recursive ?? false);
-      return await listSource(source, path, call);
+      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
+      return await listSource(source, path, { ...call, cache });
     }),
+    listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
+    stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
+    find: told(async (image, path, call = {}) => findInImage(finder(image, call), path, call)),
+    compare: told(async (before, after, call = {}) => compareImages(finder(before, call), finder(after, call), call)),
+    waste: told(async (image, call = {}) => findWaste(finder(image, call), call)),
     export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
     exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openSourceImage(image, call);
-      if (source === null) return readTreeFile(await findStores(image, reading), path);
-      return readSourceFile(source, path, call);
+      const source = await openSourceImage(image, { ...call, registries: options.registries });
+      if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
+      return readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
       const readOnly = isReadOnly(root);

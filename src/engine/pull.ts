@@ -95,8 +95,8 @@ async function pullReference(context: PullContext, reference: NamedReference, wa
   const { repository, request, options } = context;
   const { domain, path, tag, digest } = reference;
   const tagOrDigest = digest ?? tag ?? "";
-  options.onProgress?.({ type: "pull-start", tagOrDigest, repository: path });
   const chosen = await chooseManifest(repository, tagOrDigest, wanted, request);
+  options.onProgress?.({ type: "pull-start", tagOrDigest, repository: path });
   const byDigest = { domain, path, digest: chosen.digest };
   const named = digest === undefined ? reference : byDigest;
   const image = await pullManifest(context, chosen.manifest, (before, id) => {

@@ -3,13 +3,15 @@ import { throwIfCancelled } from "../core/cancellation.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
 import { withObject } from "../core/errors.ts";
+
 import { MEDIA_TYPE } from "../core/media-types.ts";
 import { canonicalName, parseReference } from "../core/reference.ts";
 import { slots } from "../core/slots.ts";
+
 import { noteRegistryBlob, type RegistryBlob, readRegistryBlobs } from "../image/distribution.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { exclusively } from "../layer/store.ts";
-import type { Repository } from "../source/registry/repository.ts";
+import type { Repository, RequestOptions } from "../source/registry/repository.ts";
 import { compressLayer } from "./compress-layer.ts";
 import type { CallOptions } from "./engine.ts";
 import type { Stores } from "./stores.ts";
@@ -32,6 +34,11 @@ type Found = Pick<PushedLayer, "how" | "from"> & Pick<Descriptor, "digest" | "si
 /** Fails with CANCELLED if `signal` is aborted; codes further: those of `Repository` and `compressLayer`. */
 export type LayerPusher = (layer: LayerRecord, signal: AbortSignal) => Promise<PushedLayer>;
 
+/** What each request of a call is given. */
+export function requestOptions({ onProgress }: CallOptions, signal: AbortSignal | undefined): RequestOptions {
+  return { signal, onRetry: (event) => onProgress?.({ type: "retry", ...event }) };
+}
+
 /** As many as dockerd's. */
 const MAX_UPLOADS = 5;
 /** Digests to look for in a repository, and repositories to try to mount a layer from. */
@@ -45,12 +52,13 @@ export function layerPusher(stores: Stores, repository: Repository, options: Cal
   const uploads = slots(MAX_UPLOADS);
   const compressions = slots(Math.min(MAX_UPLOADS, availableParallelism()));
   const pushed = new Map<Digest, PushedLayer>();
-  const target = canonicalName({ ...repository.name });
+  const target = canonicalName(repository.name);
 
   const push = async (layer: LayerRecord, signal: AbortSignal): Promise<PushedLayer> => {
     const { diffID } = layer;
     const known = readRegistryBlobs(stores.images, diffID).reverse();
-    const found = (await find(repository, target, known, signal)) ?? (await send(layer, signal));
+    const found =
+      (await find(repository, target, known, requestOptions(options, signal))) ?? (await send(layer, signal));
     const mediaType = found.digest === diffID ? MEDIA_TYPE.dockerLayer : MEDIA_TYPE.dockerLayerGzip;
     const result = { diffID, ...found, mediaType };
     await exclusively(
@@ -58,16 +66,15 @@ export function layerPusher(stores: Stores, repository: Repository, options: Cal
       () => noteRegistryBlob(stores.images, diffID, { digest: found.digest, repository: target }),
       signal,
     );
-    if (found.how === "sent") options.onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
-    else options.onProgress?.({ type: "layer-exists", layer: diffID });
     return result;
   };
 
   const send = async (layer: LayerRecord, signal: AbortSignal): Promise<Found> => {
     await using blob = await compressions(() => compressLayer(stores, layer, { ...options, signal }));
     const { digest, size, open } = blob;
-    if ((await repository.statBlob(digest, { signal })) !== null) return { digest, size, how: "exists", from: null };
-    await repository.uploadBlob({ digest, size }, () => counted(open(), layer, size, options), { signal });
+    const request = requestOptions(options, signal);
+    if ((await repository.statBlob(digest, request)) !== null) return { digest, size, how: "exists", from: null };
+    await repository.uploadBlob({ digest, size }, () => counted(open(), layer, size, options), request);
     return { digest, size, how: "sent", from: null };
   };
 
@@ -76,16 +83,23 @@ export function layerPusher(stores: Stores, repository: Repository, options: Cal
     return uploads(async () => {
       throwIfCancelled(signal);
       const before = pushed.get(layer.diffID);
-      if (before !== undefined) return { ...before, how: "exists" as const, from: null };
       try {
-        const result = await push(layer, signal);
+        const result =
+          before === undefined ? await push(layer, signal) : { ...before, how: "exists" as const, from: null };
         pushed.set(layer.diffID, result);
+        report(result, options);
         return result;
       } catch (error) {
         throw withObject(error, `layer ${layer.diffID}`);
       }
     });
   };
+}
+
+function report({ diffID, from, how }: PushedLayer, { onProgress }: CallOptions): void {
+  if (how === "sent") onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
+  else if (from === null) onProgress?.({ type: "layer-exists", layer: diffID });
+  else onProgress?.({ type: "layer-mounted", layer: diffID, from });
 }
 
 /** Tells of the upload that begins; an attempt that is repeated begins anew. */
@@ -110,13 +124,13 @@ async function find(
   repository: Repository,
   target: string,
   known: readonly RegistryBlob[],
-  signal: AbortSignal,
+  request: RequestOptions,
 ): Promise<Found | null> {
   const tried = new Set<Digest>();
   const stat = async (digest: Digest): Promise<Found | null> => {
     if (tried.has(digest)) return null;
     tried.add(digest);
-    const blob = await repository.statBlob(digest, { signal });
+    const blob = await repository.statBlob(digest, request);
     return blob === null ? null : { digest, size: blob.size, how: "exists", from: null };
   };
   const there = known.filter(({ repository: name }) => name === target);
@@ -127,7 +141,7 @@ async function find(
   const others = known.filter(({ repository: name }) => name !== target);
   const here = others.flatMap((blob) => pathIn(repository, blob) ?? []);
   for (const { digest, path } of here.slice(0, MAX_CANDIDATES)) {
-    if (!(await repository.mountBlob(digest, path, { signal }))) continue;
+    if (!(await repository.mountBlob(digest, path, request))) continue;
     tried.delete(digest);
     const found = await stat(digest);
     if (found !== null) return { ...found, how: "mounted", from: path };

@@ -8,7 +8,7 @@ import { randomBytesOf } from "../../test/support/random.ts";
 import { scanStore } from "../../test/support/scan-store.ts";
 import { loadImages, testEngine } from "../../test/support/stores.ts";
 import { layerTar } from "../../test/support/tar-builder.ts";
-import { digestOf } from "../core/digest.ts";
+import { digestHex, digestOf } from "../core/digest.ts";
 import { parseManifest } from "../core/manifest.ts";
 import { chooseDriver } from "../driver/choose.ts";
 import { imageChains } from "../image/image-db.ts";
@@ -68,7 +68,7 @@ describe("pushImages", () => {
     expect(again.tags[0]!.digest).toBe(first.tags[0]!.digest);
     expect(again.tags[0]!.layers.map(({ how }) => how)).toEqual(["exists", "exists"]);
     expect(registry.requests.filter((request) => !request.startsWith("stat"))).toEqual(["put 1"]);
-    expect(events.map(({ type }) => type)).toEqual(["layer-exists", "layer-exists"]);
+    expect(events.map(({ type }) => type)).toEqual(["push-start", "layer-exists", "layer-exists", "push-done"]);
   });
 
   it("sends the same blobs from another store and another driver", async () => {
@@ -156,9 +156,19 @@ describe("pushImages", () => {
       message: expect.stringMatching(`^layer ${digestOf(top)}: file data of the layer: CRC-64 is `),
     });
     expect(registry.manifests.size).toBe(0);
-    const sent = [...registry.blobs.get("lab/x")!.values()].map((blob) => digestOf(gunzipSync(blob)));
+    const sent = [...(registry.blobs.get("lab/x")?.values() ?? [])].map((blob) => digestOf(gunzipSync(blob)));
     expect(sent).not.toContain(digestOf(top));
     expect(scanStore(stores.root, "vfs")).toEqual([]);
+  });
+
+  it("names a record of what registries have that is damaged, and sends no manifest", async () => {
+    const { registry, push, stores } = await withImages([image([X])]);
+    await push(X);
+    registry.manifests.clear();
+    const path = join(stores.images.distribution, "v2metadata-by-diffid/sha256", digestHex(digestOf(top)));
+    writeFileSync(path, "{");
+    await expect(push(X)).rejects.toMatchObject({ code: "CORRUPT_STORE", message: expect.stringContaining(path) });
+    expect(registry.manifests.size).toBe(0);
   });
 
   it("gives the other layers up where one fails, and finds later what had been sent", async () => {

@@ -16,7 +16,7 @@ import type { LayerRecord } from "../layer/records.ts";
 import { exclusively } from "../layer/store.ts";
 import type { Repository } from "../source/registry/repository.ts";
 import type { CallOptions } from "./engine.ts";
-import { type LayerPusher, layerPusher, type PushedLayer } from "./push-layer.ts";
+import { type LayerPusher, layerPusher, type PushedLayer, requestOptions } from "./push-layer.ts";
 import { recoverAll } from "./recover.ts";
 import { openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
@@ -60,6 +60,7 @@ export async function pushImages(
   options: PushOptions,
 ): Promise<PushResult> {
   const wanted = parseWanted(name, options.allTags ?? false);
+  options.onProgress?.({ type: "push-start", repository: canonicalName(wanted) });
   const { candidates, lease } = await exclusively(stores.layers, () => hold(stores, wanted), options.signal);
   using _lease = lease;
   const repository = repositoryOf(wanted);
@@ -133,14 +134,17 @@ async function pushImage(
   const sent = await pushLayers(push, image.layers);
   const { digest, bytes } = image.config;
   const config = { mediaType: MEDIA_TYPE.dockerConfig, digest, size: bytes.length };
-  if ((await repository.statBlob(digest, options)) === null) {
-    await repository.uploadBlob(config, () => once(bytes), options);
+  const request = requestOptions(options, options.signal);
+  if ((await repository.statBlob(digest, request)) === null) {
+    await repository.uploadBlob(config, () => once(bytes), request);
   }
   const layers = image.layers.map(({ diffID }) => sent.get(diffID)!);
   const manifest = encodeDockerManifest(config, layers);
-  await repository.putManifest(manifest, reference.tag, options);
+  await repository.putManifest(manifest, reference.tag, request);
   await exclusively(stores.layers, () => noteDigest(stores, reference, manifest.digest, image.id));
-  return { tag: reference.tag, id: image.id, digest: manifest.digest, size: manifest.bytes.length, layers };
+  const pushed = { tag: reference.tag, digest: manifest.digest, size: manifest.bytes.length };
+  options.onProgress?.({ type: "push-done", ...pushed });
+  return { ...pushed, id: image.id, layers };
 }
 
 /** Topmost first, as Docker does. Where one fails the others are given up. */

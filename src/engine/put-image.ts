@@ -73,7 +73,7 @@ async function putLayer(
     await putLayerBlob(destination, { digest: diffID, size, time, open: () => layer.openTar() }, options);
     return { mediaType, digest: diffID, size };
   }
-  const tar = naming(`layer ${diffID}`, verifiedTar(layer, options));
+  const tar = naming(`layer ${diffID}`, verifiedTar(layer, null, options));
   await using spooled = await spool(compression === "none" ? tar : compress(tar, compression), options);
   const { digest, size, open } = spooled;
   await putLayerBlob(destination, { digest, size, time, open }, options);

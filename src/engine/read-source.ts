@@ -1,11 +1,13 @@
+import type { Image } from "../core/image.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
-import { union } from "../view/view.ts";
+import type { View } from "../view/view.ts";
 import type { CallOptions, ListOptions, ReadOptions, TreeNode } from "./engine.ts";
-import { blobOf } from "./load.ts";
+import { imageView, type LookOptions } from "./image-view.ts";
 import { listView } from "./read-tree.ts";
 import type { OpenedImage } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
+import { workerBytes } from "./spooled-layer.ts";
 import { refuseUnsupported } from "./store-image.ts";
 import { prepareTarget, type UnpackSettings, unpackLayers } from "./unpack.ts";
 
@@ -18,31 +20,40 @@ export function unpackSource(
   options: CallOptions,
 ): Promise<{ readonly warnings: readonly Warning[] }> {
   refuseUnsupported(image.config);
-  const layers = image.layers.map((layer) => {
-    const bytes = blobOf(layer);
-    return { diffID: layer.diffID, bytes, size: layer.extent?.length ?? 0 };
-  });
+  const layers = image.layers.map((layer) => ({
+    diffID: layer.diffID,
+    open: () => workerBytes(layer, options.signal),
+    size: layer.extent?.length ?? layer.descriptor?.size ?? 0,
+  }));
   return unpackLayers(layers, prepareTarget(directory), settings, pool, options);
 }
 
 /** As `listTree`. All layers are read once, and verified. */
-export async function listSource({ image }: OpenedImage, path: string, options: ListOptions): Promise<TreeNode[]> {
-  return listView(await union(sourceLayers(image, options), options), path, options.recursive ?? false);
+export async function listSource(
+  { image }: OpenedImage,
+  path: string,
+  options: ListOptions & LookOptions,
+): Promise<TreeNode[]> {
+  return listView(await viewSource(image, options), path, options.recursive ?? false);
 }
 
 /** As `readTreeFile`. The source is closed with the returned bytes, or now if this fails. */
 export async function readSourceFile(
   source: OpenedImage,
   path: string,
-  options: ReadOptions,
+  options: ReadOptions & LookOptions,
 ): Promise<AsyncIterable<Buffer>> {
   try {
-    const view = await union(sourceLayers(source.image, options), options);
+    const view = await viewSource(source.image, options);
     return closing(source, view.read(path));
   } catch (error) {
     await source[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+function viewSource(image: Image, options: ReadOptions & LookOptions): Promise<View> {
+  return imageView(sourceLayers(image, options), { ...options, naming: "number" });
 }
 
 async function* closing(source: AsyncDisposable, bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -1,12 +1,11 @@
 import type { Image } from "../core/image.ts";
-import type { CallOptions } from "./engine.ts";
 import { layerMakers } from "./explain-history.ts";
 import type { ImageLayer } from "./image-layer.ts";
-import { layerContent, layerEntries, layerPass } from "./layer-stream.ts";
+import { type LayerReadOptions, layerContent, layerEntries, layerPass } from "./layer-stream.ts";
 import { refuseUnsupported } from "./store-image.ts";
 
 /** The layers of an image of a source, lowest first, each verified where it is read to its end. Fails with UNSUPPORTED. */
-export function sourceLayers(image: Image, options: CallOptions): ImageLayer[] {
+export function sourceLayers(image: Image, options: LayerReadOptions): ImageLayer[] {
   refuseUnsupported(image.config);
   const makers = layerMakers(image.config.history);
   return image.layers.map((layer, index) => ({

@@ -2,13 +2,19 @@ import { tmpdir } from "node:os";
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { Image, ImageSource } from "../core/image.ts";
 import { parsePlatform } from "../core/platform.ts";
-import { familiarString } from "../core/reference.ts";
+import { canonicalString, familiarString } from "../core/reference.ts";
 import { directoryTar } from "../layer/diff-tar.ts";
 import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { parseDockerRoot } from "./docker-root.ts";
-import type { LoadInput, ReadOptions } from "./engine.ts";
+import type { CallOptions, LoadInput, ReadOptions } from "./engine.ts";
+
+/** A call, and what a source may need beside it. */
+export interface SourceCall extends ReadOptions {
+  readonly registries?: SourceOptions["registries"];
+  readonly onProgress?: CallOptions["onProgress"];
+}
 
 /** One image of a source, which is closed with it. */
 export interface OpenedImage extends AsyncDisposable {
@@ -18,10 +24,16 @@ export interface OpenedImage extends AsyncDisposable {
 type SpoolOptions = Pick<ArchiveOptions, "spoolDirectory" | "beforeSpooling">;
 
 /** Opens what is to be loaded. `spool`: see `SourceOptions`. */
-export async function openLoadInput(input: LoadInput, call: ReadOptions, spool: SpoolOptions): Promise<ImageSource> {
+export async function openLoadInput(input: LoadInput, call: SourceCall, spool: SpoolOptions): Promise<ImageSource> {
   const options = sourceOptions(call, spool);
   if ("file" in input) return openArchive(input.file, options);
   if ("stream" in input) return openArchive({ stream: input.stream as AsyncIterable<Uint8Array> }, options);
+  const reference = registryReference(input.source);
+  if (reference !== null) {
+    throw new LayerfsError("UNSUPPORTED", `source ${printable(input.source)}: images of registries are pulled`, {
+      hint: `layerfs pull ${reference}`,
+    });
+  }
   const source = openSource(input.source, options);
   if (source !== null) return source;
   throw new LayerfsError("USAGE", `source ${printable(input.source)}: expected oci:DIR, oci-archive:FILE or the like`, {
@@ -33,7 +45,7 @@ export async function openLoadInput(input: LoadInput, call: ReadOptions, spool: 
  * Opens the one image of a source, null where `text` names an image of the store. Fails with AMBIGUOUS for a source of
  * several images, USAGE for a platform with an image of the store, and as `openSource`.
  */
-export async function openSourceImage(text: string, call: ReadOptions): Promise<OpenedImage | null> {
+export async function openSourceImage(text: string, call: SourceCall): Promise<OpenedImage | null> {
   const opening = openSource(text, sourceOptions(call, { spoolDirectory: tmpdir() }));
   if (opening === null) {
     if (call.platform === undefined) return null;
@@ -57,16 +69,29 @@ export async function openSourceImage(text: string, call: ReadOptions): Promise<
 /** For what is done to images of the store only; `what` is that, such as "mounted". Fails with UNSUPPORTED. */
 export function refuseSource(text: string, what: string): void {
   if (parseSourceName(text) === null && parseDockerRoot(text) === null) return;
+  const reference = registryReference(text);
   throw new LayerfsError("UNSUPPORTED", `${printable(text)}: only an image of the store can be ${what}`, {
-    hint: `load it first: layerfs load ${printable(text)}`,
+    hint:
+      reference === null
+        ? `load it first: layerfs load ${printable(text)}`
+        : `pull it first: layerfs pull ${reference}`,
   });
 }
 
-export function sourceOptions({ platform, signal }: ReadOptions, spool: SpoolOptions): SourceOptions {
+/** What `docker://` stands before, for messages; null for another source. */
+function registryReference(text: string): string | null {
+  const name = parseSourceName(text);
+  return name?.transport === "docker" ? canonicalString(name.reference) : null;
+}
+
+export function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
+  const { platform, signal, registries, onProgress } = call;
   return {
     ...spool,
     directoryTar,
     signal,
+    registries,
+    onRetry: onProgress && ((event) => onProgress({ type: "retry", ...event })),
     platform: platform === undefined ? undefined : parsePlatform(platform),
   };
 }

@@ -1,15 +1,16 @@
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Digest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
-import type { ApplyJob, LayerBytes } from "../layer/apply/job.ts";
-import type { ApplyPool } from "../layer/apply/pool.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
+import type { ApplyJob } from "../layer/apply/job.ts";
+import type { ApplyOutcome, ApplyPool, JobCallbacks } from "../layer/apply/pool.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import { createLease } from "../layer/lease.ts";
 import { exclusively } from "../layer/store.ts";
 import { placeOf } from "../layer/whole.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
+import { atHand, type WorkerBytes } from "./spooled-layer.ts";
 import { isThere, openStoredImage, type StoredImage } from "./stored-image.ts";
 import type { Stores } from "./stores.ts";
 
@@ -21,7 +22,8 @@ export interface UnpackSettings {
 
 export interface LayerToUnpack {
   readonly diffID: Digest;
-  readonly bytes: LayerBytes;
+  /** Called when it is the layer's turn. */
+  readonly open: () => Promise<WorkerBytes>;
   /** For the progress. */
   readonly size: number;
 }
@@ -75,7 +77,7 @@ function unpackStored(
   const layers = image.layers.map((layer) => {
     const { diffID, tarSplit, size } = layer;
     const { directory } = placeOf(stores.layers, layer);
-    return { diffID, bytes: { kind: "stored" as const, tarSplit, directory }, size };
+    return { diffID, open: async () => atHand({ kind: "stored", tarSplit, directory }), size };
   });
   return unpackLayers(layers, target, stores, pool, options);
 }
@@ -89,9 +91,10 @@ export async function unpackLayers(
   { signal, onProgress }: CallOptions,
 ): Promise<Unpacked> {
   const warnings: Warning[] = [];
-  for (const [index, { diffID, bytes, size }] of layers.entries()) {
+  for (const [index, { diffID, open, size }] of layers.entries()) {
+    await using opened = await open();
     const job: ApplyJob = {
-      bytes,
+      bytes: opened.bytes,
       diffID,
       form: "full-tree",
       directory: target,
@@ -103,7 +106,7 @@ export async function unpackLayers(
       ignoreOwners,
     };
     onProgress?.({ type: "layer-start", layer: diffID, total: size });
-    const outcome = await pool.apply(job, {
+    const outcome = await applyOpened(pool, job, opened, {
       signal,
       onProgress: (count) => onProgress?.({ type: "layer-progress", layer: diffID, bytes: count }),
     });
@@ -111,8 +114,31 @@ export async function unpackLayers(
       throw new LayerfsError("SYSTEM", `layer ${diffID}: a full tree needs nothing below it`);
     onProgress?.({ type: "layer-done", layer: diffID, warnings: outcome.result.warnings });
     warnings.push(...outcome.result.warnings);
+    if (opened.bytes.kind === "stored") warnings.push(...checkRecordedSize(diffID, size, outcome.result.size));
   }
   return { warnings };
+}
+
+/** dockerd counts more than the content of files, such as the targets of symlinks, but never less. */
+function checkRecordedSize(diffID: Digest, recorded: number, found: number): Warning[] {
+  if (recorded >= found) return [];
+  const example = `layer ${diffID}: ${recorded} bytes, expected ${found} or more`;
+  return [{ what: "the recorded size is wrong", example, count: 1 }];
+}
+
+/** A worker that waits in vain for bytes does not know why none came. */
+async function applyOpened(
+  pool: ApplyPool,
+  job: ApplyJob,
+  opened: WorkerBytes,
+  callbacks: JobCallbacks,
+): Promise<ApplyOutcome> {
+  try {
+    return await pool.apply(job, callbacks);
+  } catch (error) {
+    if (isLayerfsError(error, "CANCELLED")) await opened.arrived;
+    throw error;
+  }
 }
 
 /** Makes the directory if it is absent. Returns its absolute path; fails with CONFLICT where it is not empty. */

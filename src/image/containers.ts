@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError } from "../core/errors.ts";
 import { readNames } from "../layer/records.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 
 /** A container that dockerd keeps in the data root. */
 export interface StoredContainer {
@@ -75,15 +76,6 @@ function asDigest(value: unknown): Digest | null {
     return parseDigest(value);
   } catch (error) {
     if (isLayerfsError(error, "INVALID_DIGEST")) return null;
-    throw error;
-  }
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
 }

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { writeFileDurably } from "../sys/durable.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import type { ImageLayout } from "./layout.ts";
 
 /** Under which digest a registry has a layer. */
@@ -36,8 +36,8 @@ export function readRegistryBlobs(layout: ImageLayout, diffID: Digest): Registry
 
 /**
  * Notes where a registry has a layer, as the newest of what is known of it, and which layer the blob is; each file is
- * durable and whole at every instant. Noting it again changes nothing. Only for what is gzipped: dockerd takes the
- * blob of a note for that, whatever it is, when it writes a manifest. The caller holds the store's exclusive lock. Fails with
+ * durable and whole at every instant. Noting it again changes nothing. Not for what is compressed with zstd: dockerd takes
+ * the blob of a note for gzip, whatever it is, when it writes a manifest. The caller holds the store's exclusive lock. Fails with
  * CORRUPT_STORE as `readRegistryBlobs` does.
  */
 export function noteRegistryBlob(layout: ImageLayout, diffID: Digest, blob: RegistryBlob): void {
@@ -83,13 +83,4 @@ function blobsPath(layout: ImageLayout, diffID: Digest): string {
 function writeRecord(path: string, text: string): void {
   makeDirectories(dirname(path), 0o755);
   writeFileDurably(path, text, { mode: 0o644 });
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
 }

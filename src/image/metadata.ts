@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { readNames } from "../layer/records.ts";
 import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
 
 /** Files of `imagedb/metadata/sha256/<image id>` (moby, image/store.go). */
@@ -50,14 +51,5 @@ function parseParent(layout: ImageLayout, id: Digest, text: string): Digest {
       hint: "remove the file: the image stays, and is no longer known as the child of another",
       cause: error,
     });
-  }
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
   }
 }

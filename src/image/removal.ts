@@ -1,6 +1,6 @@
 import { type Digest, digestHex } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
-import { type ImageTag, type Repositories, tagsOf } from "./repositories.ts";
+import { type ImageTag, isDigestName, type Repositories, tagsOf } from "./repositories.ts";
 import type { ResolvedImage } from "./resolve.ts";
 
 /** What a removal must know of the store. */
@@ -131,19 +131,15 @@ function refuseMounted(state: RemovalState, id: Digest): void {
 
 /** The tag, and the repository's digests where it is the last tag of its repository. */
 function withDigests(tag: ImageTag, tags: readonly ImageTag[]): ImageTag[] {
-  if (isDigest(tag)) return [tag];
+  if (isDigestName(tag)) return [tag];
   const others = tags.filter(({ repository, name }) => repository === tag.repository && name !== tag.name);
-  return others.every(isDigest) ? [tag, ...others] : [tag];
+  return others.every(isDigestName) ? [tag, ...others] : [tag];
 }
 
 /** At most one tag, and digests of its repository only. */
 function isOneName(tags: readonly ImageTag[]): boolean {
   const repositories = new Set(tags.map(({ repository }) => repository));
-  return repositories.size === 1 && tags.filter((tag) => !isDigest(tag)).length <= 1;
-}
-
-function isDigest({ repository, name }: ImageTag): boolean {
-  return name.startsWith("@", repository.length);
+  return repositories.size === 1 && tags.filter((tag) => !isDigestName(tag)).length <= 1;
 }
 
 /** A name that is also the beginning of its image's id is taken for the id. */

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import {
@@ -9,6 +8,7 @@ import {
   parseReference,
 } from "../core/reference.ts";
 import { writeFileDurably } from "../sys/durable.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import type { ImageLayout } from "./layout.ts";
 
 /** All names of images: repository (familiar, "nginx") -> name ("nginx:latest", "nginx@sha256:…") -> image id. */
@@ -18,6 +18,11 @@ export interface ImageTag {
   readonly repository: string;
   readonly name: string;
   readonly id: Digest;
+}
+
+/** Whether the name has a digest, not a tag. */
+export function isDigestName({ repository, name }: ImageTag): boolean {
+  return name.startsWith("@", repository.length);
 }
 
 /** Absent: no names. Fails with CORRUPT_STORE where `repositories.json` is damaged. Format: moby, reference/store.go. */
@@ -82,13 +87,4 @@ export function tagsOf(repositories: Repositories, id: Digest): ImageTag[] {
     .filter((tag) => tag.id === id)
     .map((tag) => ({ tag, key: canonicalString(parseReference(tag.name)) }));
   return keyed.sort((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key))).map(({ tag }) => tag);
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
 }

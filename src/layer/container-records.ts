@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import type { LayerLayout } from "./layout.ts";
 import { readNames } from "./records.ts";
 
@@ -26,13 +26,4 @@ export function listContainerRecords(layout: LayerLayout): ContainerRecord[] {
       parent: parent === null ? null : parseDigest(parent),
     };
   });
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
 }

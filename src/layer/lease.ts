@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
@@ -7,6 +7,7 @@ import { fsyncDirectory } from "../sys/durable.ts";
 import { fromNodeError } from "../sys/errno.ts";
 import { type Lock, lockDescriptor, tryLock } from "../sys/lock.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import type { LayerLayout } from "./layout.ts";
 import { readNames } from "./records.ts";
 
@@ -110,15 +111,6 @@ function lockIfThere(path: string): Lock | null | "gone" {
     return tryLock(path, "exclusive");
   } catch (error) {
     if (error instanceof LayerfsError && error.errno === "ENOENT") return "gone";
-    throw error;
-  }
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
     throw error;
   }
 }

@@ -29,10 +29,13 @@ const SLASH = Buffer.from("/");
  * A stored layer's tar, byte for byte: its tar-split records, and the files of the driver's directory. Fails with
  * DIGEST_MISMATCH, naming the path, where a file was changed on disk, CORRUPT_STORE where records or files are missing.
  */
-export async function* openStoredTar(layer: StoredLayer, options: ReadingOptions = {}): AsyncGenerator<Buffer> {
+export async function* openStoredTar(
+  layer: StoredLayer,
+  { reuseBuffer = false }: ReadingOptions = {},
+): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {
-    const chunks = new Chunks(options.reuseBuffer ?? false);
+    const chunks = new Chunks(reuseBuffer);
     for await (const records of recordBatches(readSplit(layer.tarSplit))) {
       for (const record of records) {
         if (record.type === 2) yield* chunks.add(record.payload);
@@ -45,7 +48,7 @@ export async function* openStoredTar(layer: StoredLayer, options: ReadingOptions
   }
 }
 
-/** Gathers what is written into it in chunks of one size. */
+/** Gathers what is written into it in chunks of one size, each a buffer of its own unless it may be reused. */
 class Chunks {
   readonly #reuseBuffer: boolean;
   #buffer = Buffer.allocUnsafeSlow(READ_SIZE);

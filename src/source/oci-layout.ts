@@ -97,7 +97,7 @@ async function readImages(files: LayoutFiles, { image = null, platform }: Layout
   const artifacts: Manifest[] = [];
   for (const entry of choosePlatforms(files, chooseEntries(files, manifests, image), wanted)) {
     const descriptor = isIndex(entry.mediaType) ? await selectManifest(documents, entry, wanted) : entry;
-    const manifest = parseManifest(await documents.read(descriptor));
+    const manifest = parseManifest(await documents.read(descriptor), documents.title);
     if (!isImageConfig(manifest.config.mediaType)) {
       artifacts.push(manifest);
       continue;

@@ -1,11 +1,12 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { ImageSource } from "../core/image.ts";
 import { formatPlatform, matches, type Platform } from "../core/platform.ts";
+import type { NamedReference } from "../core/reference.ts";
 import { openImageArchive } from "./archive.ts";
 import type { ArchiveInput, ArchiveOptions } from "./archive-file.ts";
 import { openDirectorySource } from "./directory.ts";
 import { openOciLayout } from "./oci-layout.ts";
-import { openRegistrySource } from "./registry/registry-source.ts";
+import type { RequestOptions } from "./registry/repository.ts";
 import type { RegistrySettings } from "./registry/settings.ts";
 import { parseSourceName, type SourceName } from "./source-name.ts";
 
@@ -16,6 +17,7 @@ export interface SourceOptions extends ArchiveOptions {
   readonly platform?: Platform | undefined;
   /** How registries are reached, for `docker://`. */
   readonly registries?: RegistrySettings | undefined;
+  readonly onRetry?: RequestOptions["onRetry"];
 }
 
 /**
@@ -49,8 +51,14 @@ function openTransport(name: SourceName, options: SourceOptions): Promise<ImageS
     case "dir":
       return openDirectorySource(name.path, options);
     case "docker":
-      return openRegistrySource(name.reference, options);
+      return openFromRegistry(name.reference, options);
   }
+}
+
+/** What talks HTTP is loaded for those alone that need it. */
+async function openFromRegistry(reference: NamedReference, options: SourceOptions): Promise<ImageSource> {
+  const { openRegistrySource } = await import("./registry/registry-source.ts");
+  return openRegistrySource(reference, options);
 }
 
 /** An image that leaves no choice is taken for whatever platform it is, unless one is asked for. */

@@ -160,7 +160,7 @@ function bind(): Native {
   return { ...functions, errno: calls.errno, syncfsAsync: promisify(library.func(SIGNATURES.syncfs).async) } as Native;
 }
 
-function loadKoffi(): typeof import("koffi") {
+export function loadKoffi(): typeof import("koffi") {
   try {
     return createRequire(import.meta.url)("koffi");
   } catch (cause) {

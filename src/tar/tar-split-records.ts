@@ -57,7 +57,7 @@ const PAD = 0x3d;
 
 /** Of a segment in the usual form; null for any other line. */
 function segmentSize(line: Buffer): number | null {
-  if (line.compare(SEGMENT, 0, SEGMENT.length, 0, SEGMENT.length) !== 0) return null;
+  if (!line.subarray(0, SEGMENT.length).equals(SEGMENT)) return null;
   const end = line.indexOf(QUOTE, SEGMENT.length);
   const digits = end - SEGMENT.length;
   if (digits < 0 || digits % 4 !== 0) return null;

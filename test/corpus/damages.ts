@@ -74,6 +74,18 @@ export const DAMAGES: readonly Damage[] = [
     repaired: true,
   },
   {
+    what: "what dockerd noted of a layer in a registry damaged",
+    widely: true,
+    act: ({ db, explanation }) => {
+      const notes = db("distribution/v2metadata-by-diffid/sha256");
+      mkdirSync(notes, { recursive: true });
+      writeFileSync(join(notes, explanation.layers[1]?.diffID.slice(7) ?? ""), "[");
+    },
+    listed: "by name",
+    says: { explain: /v2metadata-by-diffid\/sha256\/[0-9a-f]{64} is damaged/ },
+    repaired: true,
+  },
+  {
     what: "image config changed by one byte",
     widely: true,
     act: ({ db, explanation }) => appendFileSync(db("imagedb/content/sha256", explanation.id.slice(7)), " "),
@@ -98,7 +110,13 @@ export const DAMAGES: readonly Damage[] = [
     says: everything(/\/size is damaged: it holds "3\\n"/),
     repaired: true,
   },
-  { what: "size wrong", ...field("size", "0"), listed: "by name", repaired: true },
+  {
+    what: "size wrong",
+    ...field("size", "0"),
+    listed: "by name",
+    says: { unpack: /^the recorded size is wrong: layer sha256:.*: 0 bytes, expected 3 or more$/ },
+    repaired: true,
+  },
   {
     what: "parent missing",
     widely: true,

@@ -40,6 +40,20 @@ describe.each(["overlay2", "vfs"] as const)("explain, on %s", (driver) => {
     }
   });
 
+  it("names an image that shares a layer by its tags, and by its digest only where it has none", async () => {
+    const engine = await testEngine(driver);
+    const [first, second] = await loadImages(engine, [image, sibling]);
+    const digest = `second@sha256:${"d".repeat(64)}`;
+    for (const names of [["second:1", digest], [digest]]) {
+      const all = {
+        first: { "first:1": first?.id },
+        second: Object.fromEntries(names.map((name) => [name, second?.id])),
+      };
+      writeFileSync(join(engine.root, "image", driver, "repositories.json"), JSON.stringify({ Repositories: all }));
+      expect((await engine.explain("first:1")).layers[0]?.sharedWith).toEqual(names.slice(0, 1));
+    }
+  });
+
   it("tells which layer put, replaced and deleted a path, in the store as in the archive", async () => {
     const engine = await testEngine(driver);
     await loadImages(engine, [image]);

@@ -56,8 +56,9 @@ function fileOf(bytes: Buffer): string {
   return file;
 }
 
+/** Without a cache, unless one is given. */
 async function opened(source: string, options: OpenImageOptions = {}): Promise<Image> {
-  const made = await openImage(source, options);
+  const made = await openImage(source, { cacheDirectory: null, ...options });
   onTestFinished(() => made[Symbol.asyncDispose]());
   return made;
 }

@@ -69,7 +69,7 @@ const SOURCES: [string, () => string][] = [
 /** An engine whose root does not exist; nothing that is done with it may make it. */
 async function storelessEngine(): Promise<Engine> {
   const root = join(scratchDirectory(), "no-root");
-  const engine = await openEngine({ root });
+  const engine = await openEngine({ root, cacheDirectory: null });
   onTestFinished(async () => {
     await engine[Symbol.asyncDispose]();
     expect(existsSync(root)).toBe(false);
@@ -123,6 +123,8 @@ describe.each(SOURCES)("%s", (_, makeSource) => {
     ["mounted", (engine, source) => engine.mount({ image: source })],
     ["tagged", (engine, source) => engine.tag(source, "name")],
     ["removed", (engine, source) => engine.removeImage(source, { force: true })],
+    ["saved", (engine, source) => engine.save([source], { file: join(scratchDirectory(), "saved.tar") })],
+    ["pushed", (engine, source) => engine.push(source)],
   ])("cannot be %s, and says to load it first", async (what, use) => {
     const source = makeSource();
     await expect(use(await storelessEngine(), source)).rejects.toMatchObject({

@@ -3,8 +3,12 @@ import type { Context, OutputStream } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Digest } from "../../src/core/digest.ts";
 import { digestOf } from "../../src/core/digest.ts";
+import type { ImageComparison } from "../../src/engine/compare-images.ts";
 import type { Engine, EngineOptions, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
 import type { DirectoryExplanation, Explanation } from "../../src/engine/explanation.ts";
+import type { ChangedNode } from "../../src/engine/list-changes.ts";
+import type { NodeDetails } from "../../src/engine/stat-node.ts";
+import type { Waste } from "../../src/engine/waste.ts";
 
 /** Milliseconds since 1970 of every run: 2026-01-15. */
 export const NOW: number = Date.parse("2026-01-15T00:00:00Z");
@@ -126,6 +130,92 @@ export const INSPECTION: ImageInspection = {
   Metadata: { LastTagTime: "0001-01-01T00:00:00Z" },
 };
 
+const CHANGED_NODES: readonly ChangedNode[] = [
+  { ...treeNode({ name: "", kind: "directory", mode: 0o755 }), change: null, changedBy: null, depth: 0, total: 72 },
+  { ...treeNode({ name: "etc", kind: "directory", layer: 1 }), change: "changed", changedBy: 1, depth: 1, total: 60 },
+  { ...inEtc("gone"), change: "deleted", changedBy: 1, depth: 2, total: 0 },
+  { ...inEtc("new\n"), size: 60, layer: 1, change: "added", changedBy: 1, depth: 2, total: 60 },
+  { ...treeNode({ name: "init", size: 12 }), change: null, changedBy: null, depth: 1, total: 12 },
+];
+
+function inEtc(name: string): TreeNode {
+  return { ...treeNode({ name }), path: Buffer.from(`/etc/${name}`) };
+}
+
+export const NODE_DETAILS: NodeDetails = {
+  ...treeNode({ name: "motd", size: 60, layer: 1 }),
+  nlink: 1,
+  xattrs: [{ name: "user.note", value: Buffer.from([0, 0xff]) }],
+  diffID: digestOf("diff topmost"),
+  createdBy: "COPY topmost / # buildkit",
+  hides: [
+    {
+      layer: 0,
+      diffID: digestOf("diff lowest"),
+      createdBy: null,
+      kind: "file",
+      mode: 0o600,
+      size: 30,
+      mtime: { seconds: 0, nanoseconds: 0 },
+    },
+  ],
+};
+
+const MOTD = { kind: "file", mode: 0o644, uid: 0, gid: 0, size: 30, linkTarget: null, device: null, layer: 0 } as const;
+
+export const COMPARISON: ImageComparison = {
+  before: { image: "nginx:1", id: IMAGE_ID, layers: [{ diffID: digestOf("diff lowest"), createdBy: null }], size: 90 },
+  after: {
+    image: "nginx:2",
+    id: OTHER_ID,
+    layers: ["lowest", "topmost"].map((name) => ({ diffID: digestOf(`diff ${name}`), createdBy: `COPY ${name} /` })),
+    size: 100,
+  },
+  sharedLayers: 1,
+  files: [
+    { kind: "removed", path: Buffer.from("/a\xff", "latin1"), fields: [], before: MOTD, after: null },
+    {
+      kind: "changed",
+      path: Buffer.from("/motd"),
+      fields: ["content", "mode"],
+      before: MOTD,
+      after: { ...MOTD, mode: 0o600, size: 40, layer: 1 },
+    },
+    { kind: "added", path: Buffer.from("/new"), fields: [], before: null, after: { ...MOTD, layer: 1 } },
+  ],
+  packages: [
+    { manager: "dpkg", name: "libc6", architecture: "amd64", path: null, before: "2.36-9", after: "2.36-10" },
+    { manager: "npm", name: "semver", architecture: null, path: Buffer.from("/a"), before: null, after: "7.6.0" },
+  ],
+  config: [{ field: "Env.PATH", before: "/bin", after: "/usr/bin" }],
+  history: { same: 1, before: [], after: [{ createdBy: "COPY topmost /", emptyLayer: false }] },
+};
+
+export const WASTE: Waste = {
+  efficiency: 0.75,
+  sizeBytes: 4000,
+  userSizeBytes: 2000,
+  wastedBytes: 1000,
+  wastedUserPercent: 0.5,
+  inefficient: [{ path: Buffer.from("/etc/motd"), count: 2, bytes: 1000 }],
+  hiddenBytes: 500,
+  hidden: [{ path: Buffer.from("/etc/mo\ntd"), bytes: 500, layer: 0, by: 1, how: "replaced" }],
+  layers: [
+    { diffID: digestOf("diff lowest"), createdBy: "COPY lowest /", bytes: 2000, hiddenBytes: 500, hidesBytes: 0 },
+    { diffID: digestOf("diff topmost"), createdBy: null, bytes: 2000, hiddenBytes: 0, hidesBytes: 500 },
+  ],
+  duplicates: [
+    {
+      bytes: 20,
+      wastedBytes: 20,
+      files: [
+        { path: Buffer.from("/a"), layer: 0 },
+        { path: Buffer.from("/b"), layer: 1 },
+      ],
+    },
+  ],
+};
+
 /** An engine that answers every call with something plausible. */
 function fakeEngine(): Engine {
   const bytes = async function* (): AsyncGenerator<Buffer> {
@@ -139,6 +229,12 @@ function fakeEngine(): Engine {
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
     push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
+    login: async ({ server = "docker.io", credentials }) => ({
+      registry: server,
+      username: "me",
+      place: credentials === undefined ? null : { file: "/home/me/.docker/config.json" },
+    }),
+    logout: async (server = "docker.io") => ({ registry: server, removed: true }),
     images: async () => [
       {
         id: IMAGE_ID,
@@ -180,6 +276,11 @@ function fakeEngine(): Engine {
     ],
     unpack: async () => ({ warnings: [] }),
     list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    listChanges: async () => [...CHANGED_NODES],
+    stat: async () => NODE_DETAILS,
+    find: async () => [treeNode({ name: "init", size: 12 })],
+    compare: async () => COMPARISON,
+    waste: async () => ({ ...WASTE, efficiency: 1, wastedBytes: 0, wastedUserPercent: 0 }),
     export: () => bytes(),
     exportToFile: async () => {},
     copyTar: () => bytes(),

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { writeAll } from "../output.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
+import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
 
 export function catCommand(context: Context): Command {
@@ -13,7 +13,7 @@ export function catCommand(context: Context): Command {
     details: "The bytes as they are, whatever --format says.",
     examples: ["layerfs cat nginx /etc/os-release", "layerfs cat docker-archive:images.tar:nginx /etc/os-release"],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .argument("<path>", "path inside the image; symlinks are followed inside it")
     .addOption(platformOption())
     .action(async (image: string, path: string, { platform }: SourceChoice, command: Command) => {

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
 import { writeAll } from "../output.ts";
 import { withSession } from "../session.ts";
-import { IMAGE_OPERAND, platformOption, type SourceChoice } from "../settings.ts";
+import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { refuseTerminalOutput } from "../usage.ts";
 import { verb } from "../verb.ts";
 
@@ -24,7 +24,7 @@ export function exportCommand(context: Context): Command {
       "layerfs export docker-archive:images.tar:nginx | tar -t",
     ],
   })
-    .argument("<image>", IMAGE_OPERAND)
+    .argument("<image>", READ_OPERAND)
     .option("-o, --output <file>", "file to write (default: stdout, and so is `-`)")
     .addOption(platformOption())
     .action(async (image: string, { output, platform }: ExportOptions, command: Command) => {

@@ -29,4 +29,18 @@ describe("layerfs ls", () => {
     const { calls } = await runCommand(["ls", "--platform", "arm64", "oci:layout"]);
     expect(calls[0]).toMatchObject(["list", "oci:layout", "/", { platform: "arm64" }]);
   });
+
+  it("lists what one layer did with --layer, counted from 1, and what is deleted with --deleted", async () => {
+    const { stdout, calls } = await runCommand(["ls", "--layer", "2", "nginx", "/"]);
+    expect(stdout).toBe("C etc\nD gone\nA new\\x0a\n  init\n");
+    expect(calls[0]).toMatchObject([
+      "listChanges",
+      "nginx",
+      "/",
+      { depth: 1, layer: 1, deleted: true, changedOnly: true },
+    ]);
+    const deleted = await runCommand(["ls", "-lR", "--deleted", "nginx"]);
+    expect(deleted.calls[0]).toMatchObject(["listChanges", "nginx", "/", { deleted: true, changedOnly: false }]);
+    expect(deleted.stdout).toMatch(/^ {2}MODE .*\nC d.* \/etc\nD -.* \/etc\/gone\n/);
+  });
 });

@@ -4,11 +4,10 @@ import type { PullResult } from "../../engine/pull.ts";
 import type { Warning } from "../../layer/apply/warnings.ts";
 import type { Context } from "../context.ts";
 import { logWarnings } from "../log.ts";
-import { write } from "../output.ts";
-import { withProgress } from "../progress.ts";
 import { shortID } from "../render/image-id.ts";
 import { type Session, withSession } from "../session.ts";
 import { maxConcurrentDownloadsOption, maxLayerSizeOption, platformOption, registryOptions } from "../settings.ts";
+import { isNameOnly, withTalk } from "../talk.ts";
 import { verb } from "../verb.ts";
 
 interface PullCommandOptions {
@@ -44,42 +43,22 @@ export function pullCommand(context: Context): Command {
 }
 
 async function pull(session: Session, reference: string, { allTags, platform }: PullCommandOptions): Promise<void> {
-  const { settings, engine, signal, stdout, log } = session;
+  const { settings, engine, signal, log } = session;
   const warnings: { digest: string; warnings: readonly Warning[] }[] = [];
-  const talks = settings.format.kind === "table" && !settings.quiet;
-  let written: Promise<void> = Promise.resolve();
-  const result = await withProgress(session, async (update, hide) => {
-    const say = (line: string): void => {
-      if (!talks) return;
-      hide();
-      written = written.then(() => write(stdout, `${line}\n`));
-      written.catch(() => {}); // told at the end
-    };
+  const result = await withTalk(session, renderEvent, ({ onProgress, say }) => {
     if (allTags !== true && isNameOnly(reference)) say("Using default tag: latest");
-    return await engine.pull(reference, {
+    return engine.pull(reference, {
       signal,
       platform,
       allTags,
       onProgress(event) {
-        update(event);
         if (event.type === "layer-done") warnings.push({ digest: event.blob ?? event.layer, warnings: event.warnings });
-        if (event.type === "retry") {
-          hide();
-          log.warn(renderRetry(event));
-        }
-        const line = renderEvent(event);
-        if (line !== null) say(line);
+        onProgress(event);
       },
     });
   });
-  await written;
   for (const { digest, warnings: found } of warnings) logWarnings(log, `layer ${digest}`, found);
   await session.print(result, () => (settings.quiet ? `${result.reference}\n` : renderResult(result)));
-}
-
-/** What goes wrong with the reference is told by the engine. */
-function isNameOnly(reference: string): boolean {
-  return !/[:@]/.test(reference.slice(reference.lastIndexOf("/") + 1));
 }
 
 /** Docker's words; layers by the digests that the registry has them under. */
@@ -101,11 +80,4 @@ function renderEvent(event: ProgressEvent): string | null {
 function renderResult({ name, reference, images }: PullResult): string {
   const status = images.some(({ isNew }) => isNew) ? "Downloaded newer image for" : "Image is up to date for";
   return `Status: ${status} ${name}\n${reference}\n`;
-}
-
-function renderRetry({ registry, reason, wait, asked }: Extract<ProgressEvent, { type: "retry" }>): string {
-  const seconds = `${Math.ceil(wait / 1000)} s`;
-  return asked
-    ? `registry ${registry} asks to wait ${seconds}: ${reason}`
-    : `registry ${registry}: ${reason}; trying again in ${seconds}`;
 }

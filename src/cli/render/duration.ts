@@ -1,9 +1,8 @@
+import { NO_TIME } from "../../core/timespec.ts";
+
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-/** Go's zero time, which Docker writes for one that it does not know; in milliseconds. */
-const NO_TIME = Date.parse("0001-01-01T00:00:00Z");
 
 /**
  * How long ago `created` (RFC 3339) is at `now` (milliseconds), in Docker's words, such as `2 weeks ago`; `N/A` for null
@@ -11,7 +10,7 @@ const NO_TIME = Date.parse("0001-01-01T00:00:00Z");
  */
 export function humanAge(created: string | null, now: number): string {
   const time = created === null ? Number.NaN : Date.parse(created);
-  return Number.isNaN(time) || time <= NO_TIME ? "N/A" : `${humanDuration((now - time) / 1000)} ago`;
+  return Number.isNaN(time) || time <= Date.parse(NO_TIME) ? "N/A" : `${humanDuration((now - time) / 1000)} ago`;
 }
 
 /** The words and bounds of Docker's lists. */

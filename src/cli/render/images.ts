@@ -34,7 +34,6 @@ export function withoutDigests(images: readonly ImageSummary[]): ImageSummary[] 
 
 /** The fields that Docker gives to templates, with its values; what it leaves out of lists is `N/A` there too. */
 export function imageFields(image: ImageSummary, { fullIDs, now }: ImagesView): Readonly<Record<Field, string>> {
-  const size = humanSize(image.size);
   return {
     Containers: "N/A",
     CreatedAt: createdAt(image.created),
@@ -43,10 +42,10 @@ export function imageFields(image: ImageSummary, { fullIDs, now }: ImagesView): 
     ID: fullIDs ? image.id : shortID(image.id),
     Repository: image.repository ?? "<none>",
     SharedSize: "N/A",
-    Size: size,
+    Size: humanSize(image.size),
     Tag: image.tag ?? "<none>",
     UniqueSize: "N/A",
-    VirtualSize: size,
+    VirtualSize: humanSize(image.size, 4),
   };
 }
 

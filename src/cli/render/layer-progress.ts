@@ -43,7 +43,7 @@ export function trackLayers(now: () => number): LayerTracker {
         const unpacked = event.blob === undefined ? { startedAt: now(), bytes: 0, fresh: 0 } : null;
         layers.set(event.layer, { digest, total: event.total, activity: event.activity, fetched: null, unpacked });
       }
-      if (event.type === "layer-done") done.add(event.layer);
+      if (event.type === "layer-done" || event.type === "layer-exists") done.add(event.layer);
       if (event.type === "layer-progress") {
         const layer = layers.get(event.layer);
         if (layer !== undefined) layer.unpacked = add(layer.unpacked, event.bytes, event.bytes, now());

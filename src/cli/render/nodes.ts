@@ -51,7 +51,7 @@ export function modeText({ kind, mode }: Pick<TreeNode, "kind" | "mode">): strin
 }
 
 /** In UTC, to the second; the number of seconds where a calendar date cannot hold it. */
-function timeText(seconds: number): string {
+export function timeText(seconds: number): string {
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime())
     ? `@${seconds}`

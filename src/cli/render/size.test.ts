@@ -15,6 +15,10 @@ describe("humanSize", () => {
   ])("shows %d as %s", (bytes, expected) => {
     expect(humanSize(bytes)).toBe(expected);
   });
+
+  it("shows four digits where Docker does", () => {
+    expect([1_982_384, 999_949, 999_950].map((bytes) => humanSize(bytes, 4))).toEqual(["1.982MB", "999.9kB", "1MB"]);
+  });
 });
 
 describe("parseSize", () => {

@@ -5,16 +5,16 @@ const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"] as const;
 /** In the order of their powers. */
 const PREFIXES = ["", "k", "m", "g", "t", "p"];
 
-/** Bytes as Docker shows them: powers of 1000, three significant digits, such as `1.24MB`. */
-export function humanSize(bytes: number): string {
+/** Bytes as Docker shows them: powers of 1000, three significant digits in most places, such as `1.24MB`. */
+export function humanSize(bytes: number, digits = 3): string {
   let value = bytes;
   let unit = 0;
-  // 999.5 and more would be rounded to a fourth digit.
-  while (value >= 999.5 && unit < UNITS.length - 1) {
+  // What would be rounded up to 1000 is shown in the next unit.
+  while (Number(value.toPrecision(digits)) >= 1000 && unit < UNITS.length - 1) {
     value /= 1000;
     unit++;
   }
-  return `${Number(value.toPrecision(3))}${UNITS[unit]}`;
+  return `${Number(value.toPrecision(digits))}${UNITS[unit]}`;
 }
 
 /** Bytes of `10GB`, `10G` (powers of 1000, the sizes that Docker shows), `10GiB` (powers of 1024) or `10`. USAGE otherwise. */

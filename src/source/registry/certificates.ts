@@ -13,7 +13,7 @@ export interface Certificates {
 
 /**
  * The certificates of a host, `HOST[:PORT]`, in directories laid out as Docker's certs.d: each `*.crt` is a CA beside
- * those that Node.js knows, each `*.cert` a client's certificate whose key is the `*.key` of that name. Null where no
+ * the system's, each `*.cert` a client's certificate whose key is the `*.key` of that name. Null where no
  * directory is the host's. Fails with USAGE for a certificate without its key or the reverse, with PERMISSION or SYSTEM.
  */
 export async function readCertificates(directories: readonly string[], host: string): Promise<Certificates | null> {
@@ -26,10 +26,33 @@ export async function readCertificates(directories: readonly string[], host: str
   const ca = found.flatMap((one) => one.ca ?? []);
   const cert = found.flatMap((one) => one.cert ?? []);
   const key = found.flatMap((one) => one.key ?? []);
-  return {
-    ...(ca.length > 0 && { ca: [...rootCertificates, ...ca] }),
-    ...(cert.length > 0 && { cert, key }),
-  };
+  return { ...(ca.length > 0 && { ca }), ...(cert.length > 0 && { cert, key }) };
+}
+
+/** Where systems keep the CAs that they trust, as Go looks for them (crypto/x509/root_linux.go). */
+const BUNDLES: readonly string[] = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/pki/tls/cacert.pem",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+/**
+ * The CAs that every host may be verified by, as PEM: the system's, as Docker does, or those in SSL_CERT_FILE; where
+ * there are none, those that Node.js brings along. NODE_EXTRA_CA_CERTS adds to them.
+ */
+export async function readRootCertificates(
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<readonly (string | Buffer)[]> {
+  const extra = environment.NODE_EXTRA_CA_CERTS;
+  const more = extra ? [await readPem(extra)] : [];
+  for (const path of environment.SSL_CERT_FILE ? [environment.SSL_CERT_FILE] : BUNDLES) {
+    const bundle = await tryReadPem(path);
+    if (bundle !== null) return [bundle, ...more];
+  }
+  return [...rootCertificates, ...more];
 }
 
 async function readDirectory(directory: string, names: readonly string[]): Promise<Certificates> {
@@ -55,6 +78,15 @@ async function listFiles(directory: string): Promise<string[] | null> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return null;
     throw fromNodeError(error, "read the certificates in", directory);
+  }
+}
+
+async function tryReadPem(path: string): Promise<Buffer | null> {
+  try {
+    return await readPem(path);
+  } catch (error) {
+    if (error instanceof LayerfsError && error.errno === "ENOENT") return null;
+    throw error;
   }
 }
 

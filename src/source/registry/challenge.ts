@@ -23,23 +23,25 @@ export function parseChallenges(headers: readonly string[]): Challenge[] {
 }
 
 function parseHeader(header: string): Challenge[] {
-  const found: { scheme: string; parameters: Map<string, string> }[] = [];
+  const found: { scheme: string; parameters: Map<string, string>; hasToken68: boolean }[] = [];
   let rest = header.trim();
   while (rest !== "") {
     const parameter = PARAMETER.exec(rest);
     const current = found.at(-1);
     if (parameter !== null) {
       const name = parameter[1]!.toLowerCase();
-      if (current === undefined || current.parameters.has(name)) return found.slice(0, -1);
+      if (current === undefined || current.hasToken68 || current.parameters.has(name)) return found.slice(0, -1);
       current.parameters.set(name, unquote(parameter[2]!));
       rest = rest.slice(parameter[0].length);
     } else {
       const scheme = SCHEME.exec(rest);
       if (scheme === null) return found.slice(0, -1);
-      found.push({ scheme: scheme[1]!.toLowerCase(), parameters: new Map() });
       rest = rest.slice(scheme[0].length);
+      const token68 = PARAMETER.test(rest) ? null : TOKEN68.exec(rest);
+      const challenge = { scheme: scheme[1]!.toLowerCase(), parameters: new Map(), hasToken68: token68 !== null };
+      found.push(challenge);
       if (PARAMETER.test(rest)) continue;
-      rest = rest.slice(TOKEN68.exec(rest)?.[0].length ?? 0);
+      rest = rest.slice(token68?.[0].length ?? 0);
     }
     const separator = SEPARATOR.exec(rest);
     if (rest !== "" && separator === null) return found.slice(0, -1);

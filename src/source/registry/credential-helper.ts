@@ -91,6 +91,8 @@ function run(program: string, verb: string, input: string, environment: Environm
       else child.kill("SIGKILL");
     });
     child.on("error", (error: NodeJS.ErrnoException) => reject(notStarted(program, error)));
+    // What it started itself may still hold its stdout.
+    child.on("exit", (_status, signal) => signal !== null && child.stdout.destroy());
     child.on("close", (status, signal) => {
       resolve({ status: status ?? signal ?? "no status", output: Buffer.concat(chunks).toString("utf8") });
     });

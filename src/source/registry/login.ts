@@ -1,5 +1,5 @@
 import type { Authorizer } from "./authorizer.ts";
-import type { Credentials, PasswordCredentials } from "./credentials.ts";
+import type { Credentials } from "./credentials.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { RequestOptions } from "./repository.ts";
 import { type RetryPolicy, retrying } from "./retry.ts";
@@ -12,7 +12,7 @@ import { type RetryPolicy, retrying } from "./retry.ts";
 export async function verifyCredentials(
   host: RegistryHost,
   authorizer: Authorizer,
-  credentials: PasswordCredentials,
+  credentials: Credentials,
   retry: RetryPolicy,
   { signal, onRetry }: RequestOptions,
 ): Promise<Credentials> {
@@ -21,5 +21,7 @@ export async function verifyCredentials(
     await answer.discard();
   });
   const token = authorizer.identity();
-  return token === null ? credentials : { kind: "identity", username: credentials.username, token };
+  return token === null || credentials.kind !== "password"
+    ? credentials
+    : { kind: "identity", username: credentials.username, token };
 }

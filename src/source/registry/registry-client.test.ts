@@ -3,21 +3,13 @@ import { describe, expect, it } from "vitest";
 import { collect } from "../../../test/support/apply.ts";
 import { pushImage } from "../../../test/support/registry/push-image.ts";
 import { registry, startRegistry } from "../../../test/support/registry/registry.ts";
+import { QUIET_SETTINGS } from "../../../test/support/registry/settings.ts";
 import { requires } from "../../../test/support/requires.ts";
 import { sampleImages } from "../../../test/support/sample-images.ts";
 import { digestOf } from "../../core/digest.ts";
 import { registryClient } from "./registry-client.ts";
-import type { RegistrySettings } from "./settings.ts";
 
 const [sample] = sampleImages(0.1);
-
-/** Settings that read nothing of the machine. */
-const SETTINGS: RegistrySettings = {
-  environment: {},
-  certificateDirectories: [],
-  dockerConfigDirectory: "/nonexistent",
-  retry: { attempts: 3, firstWait: 1, longestWait: 5 },
-};
 
 describe("a registry that lets everybody in", () => {
   requires(registry());
@@ -25,7 +17,7 @@ describe("a registry that lets everybody in", () => {
   it("gives manifests by tag and by digest, and blobs from any byte", async () => {
     await using server = await startRegistry();
     const pushed = await pushImage(server, "lab/a:1", sample!.image);
-    await using client = registryClient(SETTINGS);
+    await using client = registryClient(QUIET_SETTINGS);
     const repository = client.repository({ domain: server.host, path: "lab/a" });
     const manifest = await repository.fetchManifest("1", {});
     expect(manifest).toMatchObject({ digest: pushed.manifest.digest, mediaType: pushed.manifest.mediaType });
@@ -47,7 +39,7 @@ describe("a registry that lets everybody in", () => {
       yield bytes.subarray(10);
     };
     for (const uploadChunkSize of [undefined, 50]) {
-      await using client = registryClient({ ...SETTINGS, uploadChunkSize });
+      await using client = registryClient({ ...QUIET_SETTINGS, uploadChunkSize });
       const path = `lab/chunk${uploadChunkSize ?? "less"}`;
       const repository = client.repository({ domain: server.host, path });
       expect(await repository.hasBlob(blob.digest, {})).toBe(false);
@@ -64,7 +56,7 @@ describe("a registry that lets everybody in", () => {
   it("keeps manifests as they are sent", async () => {
     await using server = await startRegistry();
     const pushed = await pushImage(server, "lab/a:1", sample!.image);
-    await using client = registryClient(SETTINGS);
+    await using client = registryClient(QUIET_SETTINGS);
     const repository = client.repository({ domain: server.host, path: "lab/a" });
     const manifest = await repository.fetchManifest("1", {});
     await repository.putManifest(manifest, "2", {});

@@ -3,10 +3,10 @@ import type { Digest } from "../../core/digest.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { NamedReference } from "../../core/reference.ts";
 import { type Authorizer, authorizer } from "./authorizer.ts";
-import { findCredentials } from "./credential-store.ts";
+import { type CredentialPlace, eraseCredentials, findCredentials, storeCredentials } from "./credential-store.ts";
 import type { Credentials, PasswordCredentials } from "./credentials.ts";
 import { fetchManifest, MANIFEST_TYPES } from "./fetch-manifest.ts";
-import { insecureRegistries } from "./insecure-registries.ts";
+import { insecureRegistries, insecurityOf } from "./insecure-registries.ts";
 import { listTags } from "./list-tags.ts";
 import { verifyCredentials } from "./login.ts";
 import { openBlob } from "./open-blob.ts";
@@ -21,8 +21,20 @@ import { mountBlob, uploadBlob } from "./upload-blob.ts";
 /** Any number of repositories of any registries, over one set of connections and tokens. */
 export interface RegistryClient extends AsyncDisposable {
   repository(name: Pick<NamedReference, "domain" | "path">): Repository;
-  /** See `verifyCredentials`. `domain` is `docker.io` or `HOST[:PORT]`. */
-  verify(domain: string, credentials: PasswordCredentials, options: RequestOptions): Promise<Credentials>;
+  /**
+   * Asks a registry, `docker.io` or `HOST[:PORT]`, whether it takes credentials, and keeps them then as Docker does. Null
+   * stands for those that are kept already: they are verified. Codes: UNAUTHORIZED, REGISTRY, RATE_LIMITED, CANCELLED,
+   * INVALID_CONFIG, PERMISSION, SYSTEM.
+   */
+  login(domain: string, credentials: PasswordCredentials | null, options: RequestOptions): Promise<Login>;
+  /** Forgets what is kept for a registry; false where that was nothing. */
+  logout(domain: string): Promise<boolean>;
+}
+
+/** Who is known to the registry, and where that was kept; null: it is kept already. */
+export interface Login {
+  readonly username: string;
+  readonly place: CredentialPlace | null;
 }
 
 const DOCKER_HUB = "docker.io";
@@ -34,10 +46,10 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
   const insecure = insecureRegistries(settings.insecureRegistries);
   const wire = transport(settings, insecure);
   const hosts = new Map<string, RegistryHost>();
-  const isInsecure = async (host: string): Promise<boolean> => (await insecure(host)) !== null;
+  const isInsecure = async (url: URL): Promise<boolean> => (await insecurityOf(insecure, url)) !== null;
 
-  const isTrusted = async ({ protocol, host }: URL): Promise<boolean> =>
-    protocol === "https:" || (protocol === "http:" && (await isInsecure(host)));
+  const isTrusted = async (url: URL): Promise<boolean> =>
+    url.protocol === "https:" || (url.protocol === "http:" && (await isInsecure(url)));
   const makeAuthorizer = (
     name: string,
     host: string,
@@ -56,7 +68,7 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
   const basesOf = async (domain: string): Promise<URL[]> => {
     const host = hostOf(domain);
     const https = new URL(`https://${host}/`);
-    return (await isInsecure(host)) ? [https, new URL(`http://${host}/`)] : [https];
+    return (await isInsecure(https)) ? [https, new URL(`http://${host}/`)] : [https];
   };
   const known = (name: string, make: () => RegistryHost): RegistryHost => {
     const host = hosts.get(name) ?? make();
@@ -96,16 +108,16 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
         putManifest: (manifest, tag, options) => putManifest(repository, manifest, tag, options),
       };
     },
-    verify: (domain, credentials, options) => {
-      const proof = makeAuthorizer(domain, hostOf(domain), async () => credentials, true);
-      return verifyCredentials(
-        makeHost(domain, () => basesOf(domain), proof),
-        proof,
-        credentials,
-        settings.retry,
-        options,
-      );
+    login: async (domain, given, options) => {
+      const credentials = given ?? (await findCredentials(settings, domain));
+      if (credentials === null) throw nothingKept(domain);
+      const proof = makeAuthorizer(domain, hostOf(domain), async () => credentials, given !== null);
+      const host = makeHost(domain, () => basesOf(domain), proof);
+      const proved = await verifyCredentials(host, proof, credentials, settings.retry, options);
+      const place = given === null ? null : await storeCredentials(settings, domain, proved);
+      return { username: credentials.kind === "registry" ? "" : credentials.username, place };
     },
+    logout: (domain) => eraseCredentials(settings, domain),
     [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
   };
 }
@@ -113,6 +125,10 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
 /** Where a registry lies, `HOST[:PORT]`. */
 function hostOf(domain: string): string {
   return domain === DOCKER_HUB ? DOCKER_HUB_HOST : domain;
+}
+
+function nothingKept(domain: string): LayerfsError {
+  return new LayerfsError("UNAUTHORIZED", `registry ${domain}: no credentials are kept for it`);
 }
 
 async function has(...parameters: Parameters<typeof head>): Promise<boolean> {

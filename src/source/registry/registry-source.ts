@@ -28,25 +28,23 @@ export interface RegistrySourceOptions extends RequestOptions {
  */
 export async function openRegistrySource(
   reference: NamedReference,
-  options: RegistrySourceOptions,
+  { signal, onRetry, registries, platform = hostPlatform() }: RegistrySourceOptions,
 ): Promise<ImageSource> {
-  const { signal, onRetry } = options;
-  const { tag, digest } = withDefaultTag(reference);
-  const client = registryClient(options.registries);
+  const options = { signal, onRetry };
+  const client = registryClient(registries);
+  const close = async (): Promise<void> => client[Symbol.asyncDispose]();
   try {
+    const { domain, path, tag, digest } = withDefaultTag(reference);
     const repository = client.repository(reference);
-    const { manifest } = await chooseManifest(repository, digest ?? tag!, options.platform ?? hostPlatform(), options);
-    const documents = repositoryDocuments(repository, null, { signal, onRetry });
-    const { domain, path } = reference;
-    const image = await readManifestImage(
-      documents,
-      manifest,
-      tag === undefined ? [] : [{ domain, path, tag }],
-      (descriptor, diffID) => makeLayer(repository, documents.title, descriptor, diffID, { signal, onRetry }),
+    const { manifest } = await chooseManifest(repository, digest ?? tag!, platform, options);
+    const documents = repositoryDocuments(repository, null, options);
+    const names = tag === undefined ? [] : [{ domain, path, tag }];
+    const image = await readManifestImage(documents, manifest, names, (descriptor, diffID) =>
+      makeLayer(repository, documents.title, descriptor, diffID, options),
     );
-    return { images: [image], [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
+    return { images: [image], [Symbol.asyncDispose]: close };
   } catch (error) {
-    await client[Symbol.asyncDispose]();
+    await close();
     throw error;
   }
 }
@@ -87,7 +85,8 @@ function makeLayer(
 ): Layer {
   const open = (): AsyncIterable<Uint8Array> =>
     compressedAsTold(repository.openBlob(descriptor, options), title, descriptor);
-  return { diffID, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()) };
+  const openAt = (offset: number): AsyncIterable<Uint8Array> => repository.openBlob(descriptor, { ...options, offset });
+  return { diffID, blobDigest: descriptor.digest, descriptor, open, openAt, openTar: () => decompress(open()) };
 }
 
 /** The same bytes; fails with INVALID_COMPRESSION before the first of them where the media type does not agree with them. */

@@ -1,12 +1,17 @@
 import type { LookupFunction } from "node:net";
 import { isIP } from "node:net";
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { Dispatcher, ProxyAgent as ProxyOptions } from "undici";
+// The parts alone: undici's own entry takes 12 MB more memory. Proxies need all of it.
+import sendRequest from "undici/lib/api/api-request.js";
+import Agent from "undici/lib/dispatcher/agent.js";
 import { throwIfCancelled } from "../../core/cancellation.ts";
-import { type Certificates, readCertificates } from "./certificates.ts";
-import { connectionFailure } from "./connection-failure.ts";
-import type { InsecureRegistries } from "./insecure-registries.ts";
+import { type Certificates, readCertificates, readRootCertificates } from "./certificates.ts";
+import { connectionFailure, type Place } from "./connection-failure.ts";
+import { type InsecureRegistries, insecurityOf } from "./insecure-registries.ts";
 import { proxyFor } from "./proxy.ts";
 import type { ResolvedSettings } from "./settings.ts";
+import { watchedBody } from "./watched-body.ts";
 
 export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -46,15 +51,23 @@ export interface Purpose {
   readonly title: string;
 }
 
+/** The CAs for every host, read once. */
+type Roots = () => Promise<readonly (string | Buffer)[]>;
+
 const CONNECT_TIMEOUT = 15_000;
 /** A registry that is given a large blob may move and hash it before it answers. */
 const UPLOAD_ANSWER_TIMEOUT = 10 * 60_000;
 
 export function transport(settings: ResolvedSettings, insecure: InsecureRegistries): Transport {
   const dispatchers = new Map<string, Promise<Dispatcher>>();
+  let rootCertificates: ReturnType<Roots> | null = null;
+  const roots: Roots = () => {
+    rootCertificates ??= readRootCertificates(settings.environment);
+    return rootCertificates;
+  };
   const dispatcherFor = (url: URL, host: string): Promise<Dispatcher> => {
     const key = JSON.stringify([url.protocol, url.host, url.host === host ? "" : host]);
-    const known = dispatchers.get(key) ?? openDispatcher(url, host, settings, insecure);
+    const known = dispatchers.get(key) ?? openDispatcher(url, host, settings, insecure, roots);
     dispatchers.set(key, known);
     known.catch(() => dispatchers.delete(key));
     return known;
@@ -63,23 +76,28 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
     send: async (url, request, { host, title }) => {
       throwIfCancelled(request.signal);
       const dispatcher = await dispatcherFor(url, host);
-      const hasBody = request.body !== undefined;
+      const place = { host: url.host, proxy: proxyFor(url, settings.environment)?.host ?? null, title };
+      const body = request.body === undefined ? null : watchedBody(request.body, settings.stallTimeout);
       try {
-        const response = await dispatcher.request({
+        const response = await sendRequest.call(dispatcher, {
           origin: url.origin,
           path: url.pathname + url.search,
           method: request.method,
           headers: { "user-agent": settings.userAgent, ...request.headers },
           // undici takes every async iterable of bytes, which its type does not say
-          body: (request.body ?? null) as Exclude<Dispatcher.DispatchOptions["body"], undefined>,
-          signal: request.signal ?? null,
-          headersTimeout: hasBody ? Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout) : settings.stallTimeout,
+          body: (body?.bytes ?? null) as Exclude<Dispatcher.DispatchOptions["body"], undefined>,
+          signal: anyOf(request.signal, body?.stalled),
+          headersTimeout:
+            body === null ? settings.stallTimeout : Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout),
           bodyTimeout: settings.stallTimeout,
         });
-        return answer(url, response, title, request.signal);
+        return answer(url, response, place, request.signal);
       } catch (error) {
         throwIfCancelled(request.signal);
-        throw connectionFailure(error, url, title);
+        if (body?.failure !== undefined) throw body.failure;
+        throw connectionFailure(body?.stalled.aborted ? body.stalled.reason : error, place);
+      } finally {
+        body?.end();
       }
     },
     [Symbol.asyncDispose]: async () => {
@@ -89,31 +107,63 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
   };
 }
 
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | null {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 1 ? AbortSignal.any(given) : (given[0] ?? null);
+}
+
 async function openDispatcher(
   url: URL,
   host: string,
   settings: ResolvedSettings,
   insecure: InsecureRegistries,
+  roots: Roots,
 ): Promise<Dispatcher> {
-  const insecurity = await insecure(url.host);
-  const certificates = url.protocol === "https:" ? await certificatesFor(url.host, host, settings) : {};
+  const insecurity = await insecurityOf(insecure, url);
   const proxy = proxyFor(url, settings.environment);
-  const tls = { ...certificates, rejectUnauthorized: insecurity === null, timeout: CONNECT_TIMEOUT };
+  const isTLS = url.protocol === "https:";
+  const tls: TlsOptions = {
+    rejectUnauthorized: insecurity === null,
+    timeout: CONNECT_TIMEOUT,
+    ...(isTLS && { secureContext: await contextFor(await certificatesFor(url.host, host, settings), roots) }),
+  };
   if (proxy === null) {
     const address = insecurity?.address ?? null;
-    // biome-ignore lint/suspicious/noExplicitAny: undici's type of `connect` wants all of node:net's options
-    return new Agent({ connect: { ...tls, ...(address !== null && { lookup: only(address) }) } as any });
+    return new Agent({ connect: { ...tls, ...(address !== null && { lookup: only(address) }) } });
   }
-  const proxyTls = { ...((await readCertificates(settings.certificateDirectories, proxy.host)) ?? {}) };
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  return new ProxyAgent({ uri: proxy.href, proxyTunnel: false, requestTls: tls as any, proxyTls: proxyTls as any });
+  const own = (await readCertificates(settings.certificateDirectories, proxy.host)) ?? {};
+  const { ProxyAgent } = await import("undici");
+  const proxyTls = proxy.protocol === "https:" ? { secureContext: await contextFor(own, roots) } : {};
+  // undici's types want all that node:net could be told.
+  const options = { requestTls: tls, proxyTls } as Pick<ProxyOptions.Options, "requestTls" | "proxyTls">;
+  return new ProxyAgent({ ...options, uri: proxy.href, proxyTunnel: false });
+}
+
+interface TlsOptions {
+  readonly rejectUnauthorized: boolean;
+  readonly timeout: number;
+  readonly secureContext?: SecureContext;
+}
+
+/** Made once for all connections to a host, as reading hundreds of CAs takes its time. */
+async function contextFor({ ca, cert, key }: Certificates, roots: Roots): Promise<SecureContext> {
+  const trusted = [...(await roots()), ...(ca ?? [])];
+  return createSecureContext({ ca: trusted, ...(cert && key && { cert: [...cert], key: [...key] }) });
 }
 
 /** A host's own certificates; without any the CA of the registry that led there, but never its client certificate. */
-async function certificatesFor(host: string, registry: string, settings: ResolvedSettings): Promise<Certificates> {
-  const own = await readCertificates(settings.certificateDirectories, host);
+async function certificatesFor(
+  host: string,
+  registry: string,
+  { certificateDirectories }: ResolvedSettings,
+): Promise<Certificates> {
+  // A URL does not show the port 443, which the registry's name may have.
+  const read = async (name: string): Promise<Certificates | null> =>
+    (await readCertificates(certificateDirectories, name)) ??
+    (/:\d+$/.test(name) ? null : readCertificates(certificateDirectories, `${name}:443`));
+  const own = await read(host);
   if (own !== null || host === registry) return own ?? {};
-  const { ca } = (await readCertificates(settings.certificateDirectories, registry)) ?? {};
+  const { ca } = (await read(registry)) ?? {};
   return ca === undefined ? {} : { ca };
 }
 
@@ -126,14 +176,14 @@ function only(address: string): LookupFunction {
   };
 }
 
-function answer(url: URL, response: Dispatcher.ResponseData, title: string, signal: AbortSignal | undefined): Answer {
+function answer(url: URL, response: Dispatcher.ResponseData, place: Place, signal: AbortSignal | undefined): Answer {
   const headers = (name: string): string[] => [response.headers[name] ?? []].flat();
   return {
     status: response.statusCode,
     url,
     headers,
     header: (name) => headers(name)[0],
-    body: () => bodyOf(url, response, title, signal),
+    body: () => bodyOf(response, place, signal),
     discard: async () => {
       try {
         await response.body.dump();
@@ -147,16 +197,15 @@ function answer(url: URL, response: Dispatcher.ResponseData, title: string, sign
 }
 
 async function* bodyOf(
-  url: URL,
   { body }: Dispatcher.ResponseData,
-  title: string,
+  place: Place,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
   let isDone = false;
   try {
     while (true) {
-      const next = await readNext(chunks, url, title, signal);
+      const next = await readNext(chunks, place, signal);
       if (next.done === true) break;
       yield next.value;
     }
@@ -171,14 +220,13 @@ async function* bodyOf(
 
 async function readNext(
   chunks: AsyncIterator<Uint8Array>,
-  url: URL,
-  title: string,
+  place: Place,
   signal: AbortSignal | undefined,
 ): Promise<IteratorResult<Uint8Array>> {
   try {
     return await chunks.next();
   } catch (error) {
     throwIfCancelled(signal);
-    throw connectionFailure(error, url, title);
+    throw connectionFailure(error, place);
   }
 }

@@ -17,14 +17,14 @@ basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign, cRLSign
 [server]
 basicConstraints = CA:FALSE
-subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1
+subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1, DNS:r.example
 extendedKeyUsage = serverAuth
 [client]
 basicConstraints = CA:FALSE
 extendedKeyUsage = clientAuth
 `;
 
-/** For a server on loopback, or for its client; with an authority of its own. Needs openssl. */
+/** For a server on loopback, which behind a proxy may be `r.example` too, or for its client; with an authority of its own. Needs openssl. */
 export function makeCertificates(use: "server" | "client" = "server"): Certificates {
   const directory = mkdtempSync(join(tmpdir(), "layerfs-certificates-"));
   const openssl = (...words: readonly string[]): unknown =>

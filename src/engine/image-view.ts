@@ -1,0 +1,34 @@
+import { chainIDs } from "../core/chain-id.ts";
+import { digestHex } from "../core/digest.ts";
+import { union, type View, viewOf } from "../view/view.ts";
+import type { ImageLayer } from "./image-layer.ts";
+import type { IndexCache } from "./layer-index/cache.ts";
+import { decodeTree, encodeTree } from "./layer-index/tree-codec.ts";
+
+/** What calls that look into an image are given besides. */
+export interface LookOptions {
+  readonly cache: IndexCache | null;
+}
+
+export interface ImageViewOptions extends LookOptions {
+  /** How the layers name their files: another place of the same image may do it in another way. */
+  readonly naming: "number" | "path";
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The view of an image's layers, lowest first: the tree that was kept for the same diffIDs, else a union of them. */
+export async function imageView(
+  layers: readonly ImageLayer[],
+  { cache, naming, signal }: ImageViewOptions,
+): Promise<View> {
+  const top = chainIDs(layers.map(({ diffID }) => diffID)).at(-1);
+  const key = top === undefined ? null : `${digestHex(top)}-${naming}`;
+  const record = key === null ? null : (cache?.read("trees", key) ?? null);
+  if (record !== null) {
+    const { tree, duplicates } = decodeTree(record);
+    return viewOf(tree, layers, duplicates);
+  }
+  const view = await union(layers, { signal });
+  if (key !== null) cache?.write("trees", key, encodeTree(view));
+  return view;
+}

@@ -1,0 +1,114 @@
+import { throwIfCancelled } from "../core/cancellation.ts";
+import { changeset } from "../union/changeset.ts";
+import { joinKey, nameKey } from "../union/entry-path.ts";
+import { type LayerTarget, memoryTarget } from "./memory-target.ts";
+import type { HiddenNode, LayerEntries, MergedTree } from "./merged-tree.ts";
+import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
+
+/** What a layer did to a path, seen against all layers below it. */
+export interface NodeChange {
+  readonly kind: "added" | "changed" | "deleted";
+  /** Index of the layer. */
+  readonly layer: number;
+}
+
+export interface ChangedTree {
+  readonly tree: MergedTree;
+  /** By the key of the path, the last change that a layer above the lowest made to it. */
+  readonly changes: ReadonlyMap<string, NodeChange>;
+  /** What was there under the paths that are deleted; the node as it was. */
+  readonly deleted: ReadonlyMap<string, TreeNode>;
+}
+
+/**
+ * Joins layers as `mergeLayers`, and notes for each path what the layers above the lowest did to it. A directory that a
+ * layer names again with the attributes that it has is no change.
+ */
+export async function mergeWithChanges(
+  layers: readonly LayerEntries[],
+  signal: AbortSignal | undefined,
+): Promise<ChangedTree> {
+  const notes = new Notes();
+  const target = memoryTarget((hidden) => notes.hide(hidden));
+  for (const [index, entries] of layers.entries()) {
+    const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
+    const changes = changeset(layer, { duplicates: "last-wins" });
+    for await (const { entry, storedName } of entries) {
+      layer.storedAt(nameKey(storedName));
+      changes.add(entry);
+    }
+    throwIfCancelled(signal);
+  }
+  return { tree: { root: target.root, layers: layers.length }, changes: notes.changes, deleted: notes.deleted };
+}
+
+class Notes {
+  readonly changes = new Map<string, NodeChange>();
+  readonly deleted = new Map<string, TreeNode>();
+
+  hide({ path, node, by, how }: HiddenNode): void {
+    if (how === "replaced") return;
+    const known = this.changes.get(path);
+    // What comes and goes in one layer was never there.
+    if (known?.layer === by && known.kind === "added") {
+      this.changes.delete(path);
+      return;
+    }
+    this.changes.set(path, { kind: "deleted", layer: by });
+    this.deleted.set(path, { ...node });
+  }
+
+  put(path: string, wasThere: boolean, layer: number): void {
+    const known = this.changes.get(path);
+    this.deleted.delete(path);
+    // Deleted by the same layer: what it puts in its place is a change.
+    if (known?.layer === layer) {
+      if (known.kind === "deleted") this.changes.set(path, { kind: "changed", layer });
+      return;
+    }
+    this.changes.set(path, { kind: wasThere ? "changed" : "added", layer });
+  }
+}
+
+type Place = PlacedNode<DirectoryNode>;
+
+/** The same target, which notes each path that is put. */
+function noting(target: LayerTarget, layer: number, notes: Notes): LayerTarget {
+  const put = <T>(at: Place, name: Buffer, act: () => T): T => {
+    const key = name.toString("latin1");
+    const before = at.node.children.get(key);
+    const was = before?.kind === "directory" ? { ...before } : undefined;
+    const result = act();
+    const isSame = was !== undefined && at.node.children.get(key) === before && hasSameAttributes(was, before);
+    if (!isSame) notes.put(joinKey(at.path, name), before !== undefined, layer);
+    return result;
+  };
+  return {
+    root: target.root,
+    storedAt: (path) => target.storedAt(path),
+    lookup: (at, name) => target.lookup(at, name),
+    enter: (at, name) => target.enter(at, name),
+    makeParent: (at, name) => put(at, name, () => target.makeParent(at, name)),
+    put: (at, name, entry) => put(at, name, () => target.put(at, name, entry)),
+    putRoot(entry) {
+      const was = { ...target.root.node };
+      target.putRoot(entry);
+      if (!hasSameAttributes(was, target.root.node)) notes.put("", true, layer);
+    },
+    link: (at, name, to, toName, entry) => put(at, name, () => target.link(at, name, to, toName, entry)),
+    whiteout: (at, name) => target.whiteout(at, name),
+    opaque: (at) => target.opaque(at),
+    putReserved: (path, entry) => target.putReserved(path, entry),
+    linkReserved: (at, name, path, entry) => put(at, name, () => target.linkReserved(at, name, path, entry)),
+  };
+}
+
+function hasSameAttributes(one: DirectoryNode, other: TreeNode | undefined): boolean {
+  const fields = ["mode", "uid", "gid", "mtimeSeconds", "mtimeNanoseconds"] as const;
+  return other !== undefined && fields.every((field) => one[field] === other[field]) && sameXattrs(one, other);
+}
+
+function sameXattrs({ xattrs: one }: TreeNode, { xattrs: other }: TreeNode): boolean {
+  if (one === null || other === null) return one === other;
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key)?.equals(value));
+}
