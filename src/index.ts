@@ -1,5 +1,6 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type { CopiedImage, ImageCopyOptions } from "./engine/copy.ts";
 export type {
   CallOptions,
   Change,

@@ -54,7 +54,7 @@ describe("the launcher in a checkout", () => {
     makeNode("checkout/node_modules/.bin/node", "v24.0.0");
     makeNode("bin/node", "v20.0.0");
     expect(start(`${home}/bin/layerfs`).stdout).toBe(
-      `checkout/node_modules/.bin/node ${home}/src/cli/main.ts version a b\n`,
+      `checkout/node_modules/.bin/node ${flags} ${home}/src/cli/main.ts version a b\n`,
     );
   });
 
@@ -76,7 +76,7 @@ describe("the launcher in a checkout", () => {
   it("takes a recent Node.js from PATH where there is none beside it", () => {
     makePackage("checkout", "src/cli/main.ts", "node_modules/some/package.json");
     makeNode("bin/node", "v22.18.0");
-    expect(start(`${directory}/checkout/bin/layerfs`).stdout).toMatch(/^bin\/node \S+main\.ts version a b\n$/);
+    expect(start(`${directory}/checkout/bin/layerfs`).stdout).toMatch(/^bin\/node --\S+ \S+main\.ts version a b\n$/);
   });
 
   it.each(["v20.20.2", "v22.17.1", "v18.0.0"])("says what to do where PATH has Node.js %s only", (version) => {
@@ -97,13 +97,15 @@ describe("the launcher in a checkout", () => {
   });
 });
 
+const flags = "--max-semi-space-size=1";
+
 describe("the launcher in an installed package", () => {
   it("prefers LAYERFS_NODE, then the node of the surrounding node_modules, then the one on PATH", () => {
     const home = makePackage("node_modules/layerfs", "dist/cli/main.js");
     const chosen = makeNode("chosen/node", "v24.0.0");
     makeNode("bin/node", "v24.0.0");
     const program = `${home}/bin/layerfs`;
-    const words = `${home}/dist/cli/main.js version a b\n`;
+    const words = `${flags} ${home}/dist/cli/main.js version a b\n`;
     expect(start(program).stdout).toBe(`bin/node ${words}`);
     makeNode("node_modules/.bin/node", "v24.0.0");
     expect(start(program).stdout).toBe(`node_modules/.bin/node ${words}`);

@@ -4,6 +4,7 @@ import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
 import { compareCommand } from "./commands/compare.ts";
+import { copyCommand } from "./commands/copy.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
@@ -46,6 +47,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       pushCommand,
       loadCommand,
       saveCommand,
+      copyCommand,
       imagesCommand,
       inspectCommand,
       historyCommand,

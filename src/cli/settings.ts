@@ -89,7 +89,7 @@ export const IMAGE_OPERAND =
   "name or id, or a source: oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], dir:PATH, docker://REFERENCE";
 
 /** The same for commands that only look into it. */
-export const READ_OPERAND: string = `${IMAGE_OPERAND}, docker-root:DIR[:IMAGE]`;
+export const READ_OPERAND: string = `${IMAGE_OPERAND}, docker-root:PATH[:IMAGE]`;
 
 export interface SourceChoice {
   readonly platform?: string;
@@ -111,6 +111,11 @@ export function layerOption(description: string): Option {
 function parseLayerNumber(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text) - 1;
   throw usageError(`--layer: expected a number, the lowest is 1, found "${text}"`);
+}
+
+/** Of commands that pack layers. */
+export function compressOption(what: string): Option {
+  return new Option("--compress <way>", what).choices(["gzip", "zstd", "none"]);
 }
 
 /** What was given after the verb wins over what was given before it; storage options add up. */

@@ -47,12 +47,8 @@ describe.each([
         ended = true;
       }
     }
-    for await (const _ of compress(endless(), kind)) break;
+    let count = 0;
+    for await (const _ of compress(endless(), kind)) if (++count === 3) break;
     expect(ended).toBe(true);
   });
-});
-
-it("writes a gzip header without a name or a time", async () => {
-  const packed = await collect(compress(pieces(CONTENT, 1000), "gzip"));
-  expect(packed.subarray(0, 9).toString("hex")).toBe("1f8b08000000000000");
 });

@@ -1,16 +1,20 @@
 import type { Writable } from "node:stream";
-import { createGzip, createZstdCompress } from "node:zlib";
+import { createZstdCompress } from "node:zlib";
+import { gzip } from "./gzip.ts";
 
 const CHUNK_SIZE = 128 << 10;
 
 /**
- * The compressed bytes of `source`: one gzip member of level 6 without a name or a time, or one zstd frame. The same
- * bytes give the same bytes, in whatever pieces they come, under one version of Node.js. Errors of `source` pass through
- * as they are; leaving the loop early ends `source` and frees the compressor.
+ * The compressed bytes of `source`: one gzip member (see `gzip`), or one zstd frame. The same bytes give the same bytes,
+ * in whatever pieces they come, under one version of Node.js. A chunk of `source` may be written over when the next is
+ * asked for. Errors of `source` pass through as they are; leaving the loop early ends it.
  */
-export async function* compress(source: AsyncIterable<Uint8Array>, kind: "gzip" | "zstd"): AsyncGenerator<Buffer> {
-  const stream =
-    kind === "gzip" ? createGzip({ chunkSize: CHUNK_SIZE }) : createZstdCompress({ chunkSize: CHUNK_SIZE });
+export function compress(source: AsyncIterable<Uint8Array>, kind: "gzip" | "zstd"): AsyncGenerator<Buffer> {
+  return kind === "gzip" ? gzip(source) : zstd(source);
+}
+
+async function* zstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const stream = createZstdCompress({ chunkSize: CHUNK_SIZE });
   const fed = feed(source, stream).then(
     () => null,
     (error: Error) => {

@@ -32,10 +32,10 @@ export function failArrival(arrival: Arrival): void {
 }
 
 /**
- * Resolves with how many bytes there are as soon as there are more than `beyond`, or when all are there; with null where
- * no more will come, or the signal was aborted.
+ * Resolves with true as soon as there are `wanted` bytes, or all that there will ever be; with false where no more will
+ * come, or the signal was aborted.
  */
-export async function waitForBytes(arrival: Arrival, beyond: number, signal: AbortSignal): Promise<number | null> {
+export async function waitForBytes(arrival: Arrival, wanted: number, signal: AbortSignal): Promise<boolean> {
   const cells = new BigInt64Array(arrival);
   const aborted = Promise.withResolvers<void>();
   const onAbort = (): void => aborted.resolve();
@@ -44,9 +44,9 @@ export async function waitForBytes(arrival: Arrival, beyond: number, signal: Abo
     for (;;) {
       const version = Atomics.load(cells, VERSION);
       const state = Atomics.load(cells, STATE);
-      const bytes = Number(Atomics.load(cells, BYTES));
-      if (state === FAILED || signal.aborted) return null;
-      if (bytes > beyond || state === ENDED) return bytes;
+      const bytes = Atomics.load(cells, BYTES);
+      if (state === FAILED || signal.aborted) return false;
+      if (bytes >= wanted || state === ENDED) return true;
       const waiting = Atomics.waitAsync(cells, VERSION, version);
       if (waiting.async) await Promise.race([waiting.value, aborted.promise]);
     }

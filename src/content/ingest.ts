@@ -1,7 +1,7 @@
 import { fdatasync, fstatSync, ftruncateSync, write } from "node:fs";
 import { promisify } from "node:util";
 import type { Descriptor } from "../core/descriptor.ts";
-import { LayerfsError } from "../core/errors.ts";
+import { LayerfsError, withObject } from "../core/errors.ts";
 import { fromNodeError } from "../sys/errno.ts";
 import { endArrival, failArrival, tellArrived } from "./arrival.ts";
 import { encodeState, readState, trustedBytes } from "./blob-state.ts";
@@ -43,7 +43,8 @@ export async function ingestBlob(blob: HeldBlob, options: IngestOptions): Promis
     endArrival(blob.arrival);
   } catch (error) {
     failArrival(blob.arrival);
-    throw fromNodeError(error, "write", `blob ${blob.descriptor.digest}`);
+    const object = `blob ${blob.descriptor.digest}`;
+    throw withObject(fromNodeError(error, "write", object), object);
   }
 }
 

@@ -5,6 +5,20 @@ export function throwIfCancelled(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw cancelled(signal);
 }
 
+/** What the promise gives, or CANCELLED as soon as the signal is aborted; what it stands for is not stopped by that. */
+export async function orCancelled<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  throwIfCancelled(signal);
+  if (signal === undefined) return await promise;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(cancelled(signal));
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
 /**
  * The same items, until the signal is aborted: then it fails with CANCELLED at once, even while the source has nothing
  * to give, such as a terminal or a stalled download. The source is told to stop, but not waited for.

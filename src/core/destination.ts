@@ -1,11 +1,15 @@
 import type { Descriptor } from "./descriptor.ts";
 import type { Digest } from "./digest.ts";
+import type { LayerCompression } from "./media-types.ts";
 import type { NamedReference } from "./reference.ts";
 import type { Timespec } from "./timespec.ts";
 
 /** A blob on its way to a destination. Its bytes can be read again from their start. */
 export interface OutgoingBlob extends Pick<Descriptor, "digest" | "size"> {
-  /** The bytes; they end with DIGEST_MISMATCH where they are not those of `digest` and `size`. */
+  /**
+   * The bytes; they end with DIGEST_MISMATCH where they are not those of `digest` and `size`. A chunk is valid until the
+   * next one is asked for.
+   */
   open(): AsyncIterable<Uint8Array>;
   /** When the blob was made, for places that note times. Default: 1970. */
   readonly time?: Timespec | undefined;
@@ -20,7 +24,7 @@ export interface OutgoingManifest {
 
 /** An image, or an index of several, whose parts were all put, and how it is to be found. */
 export interface OutgoingImage {
-  /** Of its manifest or index; of what describes it there only the media type, digest, size and platform are kept. */
+  /** Of its manifest or index. Where it has annotations, a layout keeps them in place of the names. */
   readonly descriptor: Descriptor;
   /** Each with a tag. A destination that was named with a name of its own takes that instead. */
   readonly names: readonly NamedReference[];
@@ -45,6 +49,8 @@ export interface PutOptions {
 export interface ImageDestination extends AsyncDisposable {
   /** Whether its manifests are made for it: Docker's own form has layers uncompressed, each image with its manifest. */
   readonly form: "docker" | "oci";
+  /** How layers are packed that are packed for it, unless somebody wants it otherwise. */
+  readonly compression: LayerCompression;
   /** Whether it was named with a name of its own, and therefore takes one image. */
   readonly takesOne: boolean;
   /** Whether the blob is there, so that it need not be put. */

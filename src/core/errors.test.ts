@@ -31,7 +31,12 @@ describe("reviveError", () => {
 
 describe("printable", () => {
   it("escapes control characters and bytes that are no UTF-8", () => {
-    expect(printable("a\nb")).toBe("a\\x0ab");
+    expect(printable("a\nb\u0085")).toBe("a\\x0ab\\x85");
     expect(printable(Buffer.from([0x61, 0xff]))).toBe("a\\xff");
+  });
+
+  it("escapes what turns the direction of the text after it, and leaves letters of any script", () => {
+    expect(printable("exe\u202etxt\u2066\u061c\u2028")).toBe("exe\\u202etxt\\u2066\\u061c\\u2028");
+    expect(printable("wört שלום 字 👍🏽")).toBe("wört שלום 字 👍🏽");
   });
 });

@@ -127,17 +127,26 @@ export function exitStatus(code: ErrorCode): number {
   return code === "USAGE" ? 2 : 1;
 }
 
-/** Text from outside (a name in an archive, a path) made safe for a message: control characters and non-UTF-8 bytes escaped. */
+/**
+ * Text from outside (a name in an archive, a path) made safe for a message: escaped are control characters, those that
+ * turn the direction of what follows or break the line (Unicode's Bidi_Control, U+2028 and U+2029), and bytes that are no
+ * UTF-8.
+ */
 export function printable(text: string | Uint8Array): string {
   const decoded = typeof text === "string" ? text : decodeLossless(text);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped here
-  return decoded.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  if (decoded.search(HARMFUL) < 0) return decoded;
+  return decoded.replace(HARMFUL, (character) => {
+    const code = character.charCodeAt(0).toString(16);
+    return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
+  });
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
+const HARMFUL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
 function decodeLossless(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString("utf8");
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("utf8");
   if (!text.includes("\ufffd") || Buffer.from(text, "utf8").equals(bytes)) return text;
-  return Buffer.from(bytes)
-    .toString("latin1")
-    .replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
+  return buffer.toString("latin1").replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
 }

@@ -20,10 +20,14 @@ export interface ImageIndex {
   readonly annotations?: ReadonlyMap<string, string> | undefined;
 }
 
-/** Reads an index. Fails with INVALID_MANIFEST, also for a document that is an image manifest too (CVE-2021-41190). */
-export function parseIndex(bytes: Uint8Array): ImageIndex {
+/**
+ * Reads an index. Fails with INVALID_MANIFEST, also for a document that is an image manifest too (CVE-2021-41190).
+ * `place`, where it lies, is for messages.
+ */
+export function parseIndex(bytes: Uint8Array, place?: string): ImageIndex {
   const digest = digestOf(bytes);
-  const node = parseJson(bytes, { title: `image index ${digest}`, code: "INVALID_MANIFEST" });
+  const title = `${place === undefined ? "" : `${place}: `}image index ${digest}`;
+  const node = parseJson(bytes, { title, code: "INVALID_MANIFEST" });
   checkSchemaVersion(node);
   for (const name of ["config", "layers", "fsLayers"]) {
     if (!node.field(name).isAbsent) node.field(name).fail("nothing, as this is no image manifest");

@@ -22,11 +22,13 @@ export interface Manifest {
 
 /**
  * Reads an image manifest. Fails with INVALID_MANIFEST, with UNSUPPORTED for Docker's schema 1. A document that is
- * also an index is refused, so that no two readers can take it for different things (CVE-2021-41190).
+ * also an index is refused, so that no two readers can take it for different things (CVE-2021-41190). `place`, where it
+ * lies, is for messages.
  */
-export function parseManifest(bytes: Uint8Array): Manifest {
+export function parseManifest(bytes: Uint8Array, place?: string): Manifest {
   const digest = digestOf(bytes);
-  const node = parseJson(bytes, { title: `image manifest ${digest}`, code: "INVALID_MANIFEST" });
+  const title = `${place === undefined ? "" : `${place}: `}image manifest ${digest}`;
+  const node = parseJson(bytes, { title, code: "INVALID_MANIFEST" });
   checkSchemaVersion(node);
   if (!node.field("manifests").isAbsent) node.field("manifests").fail("nothing, as this is no index");
   const mediaType = node.field("mediaType").optional(readMediaType) ?? MEDIA_TYPE.ociManifest;

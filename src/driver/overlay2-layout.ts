@@ -54,9 +54,7 @@ export function writeLink(home: string, id: string, linkName: string): void {
 export function restoreLink(home: string, id: string): void {
   const linkName = readRecord(layerPaths(home, id).link);
   if (linkName === null) {
-    const found = readdirSync(linkDirectory(home)).find(
-      (name) => readLink(join(linkDirectory(home), name)) === targetOf(id),
-    );
+    const found = findLink(home, id);
     if (found === undefined) writeLink(home, id, newLinkName());
     else writeRecord(layerPaths(home, id).link, found);
     return;
@@ -70,10 +68,20 @@ function targetOf(id: string): string {
   return `../${id}/diff`;
 }
 
-/** Removes the symlink that the record in `directory` names, if it is this layer's. Repeating it is harmless. */
+function findLink(home: string, id: string): string | undefined {
+  const links = linkDirectory(home);
+  return readdirSync(links).find((name) => readLink(join(links, name)) === targetOf(id));
+}
+
+/**
+ * Removes the symlink that the record in `directory` names, if it is this layer's. Repeating it is harmless. The record
+ * of a layer that was being made when the power failed can be empty, with its symlink there.
+ */
 export function removeLink(home: string, id: string, directory: string): void {
-  const linkName = readRecord(join(directory, "link"));
-  if (linkName === null || !isLinkName(linkName)) return;
+  const record = readRecord(join(directory, "link"));
+  if (record === null) return;
+  const linkName = isLinkName(record) ? record : findLink(home, id);
+  if (linkName === undefined) return;
   const path = join(linkDirectory(home), linkName);
   if (readLink(path) === targetOf(id)) attempt("remove", path, () => unlinkSync(path));
 }

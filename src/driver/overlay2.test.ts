@@ -162,6 +162,13 @@ describe("removing from overlay2", () => {
     expect(readdirSync(pathOf("l"))).toEqual([]);
   });
 
+  it("takes away the link of a layer whose own record of it was lost with the power", async () => {
+    await driver.create(BASE, null);
+    writeFileSync(pathOf(BASE, "link"), "");
+    await driver.remove(BASE);
+    expect(readdirSync(pathOf("l"))).toEqual([]);
+  });
+
   it("finishes a removal that was interrupted, which the list still shows", async () => {
     await driver.create(BASE, null);
     renameSync(pathOf(BASE), pathOf(`${BASE}-removing`));

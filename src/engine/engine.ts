@@ -4,6 +4,7 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { ImageComparison } from "./compare-images.ts";
+import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { FindOptions } from "./find-nodes.ts";
@@ -52,7 +53,7 @@ export type LoadInput =
   | { readonly source: string };
 
 export type ProgressEvent =
-  /** A tag or digest is looked at; `repository` without its registry. */
+  /** The registry has given the manifest of a tag or digest; `repository` without its registry. */
   | { readonly type: "pull-start"; readonly tagOrDigest: string; readonly repository: string }
   /** It is in the store; `digest` as in `PulledImage`. */
   | { readonly type: "pull-done"; readonly tagOrDigest: string; readonly digest: Digest }
@@ -295,6 +296,11 @@ export interface Engine extends AsyncDisposable {
    * while dockerd holds the root.
    */
   save(images: readonly string[], target: SaveTarget, options?: SaveOptions): Promise<SavedImage[]>;
+  /**
+   * Copies an image from any place to any other, each a source's name or one of the store. Between places that have
+   * manifests these and all blobs stay as they are, and the store takes no part; else the manifest is made as by `save`.
+   */
+  copy(source: string, destination: string, options?: ImageCopyOptions): Promise<CopiedImage[]>;
   /**
    * Sends an image to the registry of its name (`latest` where that has no tag), or all tags of a repository. Layers that
    * the registry has are not sent. Fails with NOT_FOUND, UNAUTHORIZED, RATE_LIMITED, REGISTRY; with DIGEST_MISMATCH, naming

@@ -94,7 +94,7 @@ function imageOf(stores: Stores, { id, config, layers }: StoredImage, names: rea
     names,
     layers: layers.map((layer) => {
       const place = { tarSplit: layer.tarSplit, directory: placeOf(stores.layers, layer).directory };
-      const openTar = (): AsyncIterable<Buffer> => openStoredTar(place);
+      const openTar = (): AsyncIterable<Buffer> => openStoredTar(place, { reuseBuffer: true });
       return { diffID: layer.diffID, open: openTar, openTar, tarSize: () => storedTarSize(place) };
     }),
   };

@@ -1,17 +1,19 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type ImageConfig, parseConfig } from "../core/config.ts";
 import type { Descriptor } from "../core/descriptor.ts";
-import { type Digest, digestAlgorithm } from "../core/digest.ts";
+import type { Digest } from "../core/digest.ts";
 import { type ErrorCode, isLayerfsError, LayerfsError } from "../core/errors.ts";
-import { MAX_JSON_BYTES } from "../core/json.ts";
 import type { Manifest } from "../core/manifest.ts";
+import { layerCompression } from "../core/media-types.ts";
 import { canonicalName } from "../core/reference.ts";
 import { noteRegistryBlob } from "../image/distribution.ts";
 import { readWholeConfig } from "../image/image-db.ts";
 import type { Repositories } from "../image/repositories.ts";
 import type { ApplyPool } from "../layer/apply/pool.ts";
 import { spaceGuard } from "../layer/apply/space-guard.ts";
+import { readDocument } from "../source/documents.ts";
+import { checkLayers } from "../source/manifest-image.ts";
+import { repositoryDocuments } from "../source/registry/choose-manifest.ts";
 import type { Repository, RequestOptions } from "../source/registry/repository.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close, pread } from "../sys/file.ts";
@@ -68,7 +70,7 @@ async function attempt<T>(context: PullContext, manifest: Manifest, name: NameIm
   });
   const damaged = new Set<Digest>();
   try {
-    const config = await readConfig(stores, manifest.config, downloads, damaged);
+    const config = await readConfig(context, manifest.config, downloads, damaged);
     const answer = await storeLayers(context, manifest, config, name, downloads, damaged);
     await downloads.end({ keep: false });
     return { answer };
@@ -78,7 +80,7 @@ async function attempt<T>(context: PullContext, manifest: Manifest, name: NameIm
     for (const digest of damaged) if (await downloads.discard(digest)) mayBeResumed = true;
     // A full disk is not kept full by what may never be asked for again.
     await downloads.end({ keep: !isLayerfsError(error, "NO_SPACE") });
-    return { error: withRepository(error, canonicalName(repository.name)), mayBeResumed };
+    return { error: withRepository(error, repository), mayBeResumed };
   } finally {
     close(fd);
   }
@@ -92,7 +94,7 @@ function storeLayers<T>(
   downloads: BlobDownloads,
   damaged: Set<Digest>,
 ): Promise<T> {
-  checkLayers(manifest, config);
+  checkLayers(repositoryDocuments(repository, null, {}).title, manifest, config);
   const { layers } = manifest;
   const { diffIDs } = config.rootfs;
   const incoming: IncomingImage<T> = {
@@ -113,8 +115,11 @@ function storeLayers<T>(
     },
     note() {
       const source = canonicalName(repository.name);
-      for (const [place, { digest }] of layers.entries())
+      for (const [place, { digest, mediaType }] of layers.entries()) {
+        // Whoever pushes by the notes, dockerd or layerfs, writes all of them as gzip into the manifest.
+        if (layerCompression(mediaType) === "zstd") continue;
         noteRegistryBlob(stores.images, diffIDs[place] as Digest, { digest, repository: source });
+      }
     },
     name: (repositories) => name(repositories, config.digest),
   };
@@ -123,37 +128,24 @@ function storeLayers<T>(
 
 /** The image's config, from the store where it is there already. */
 async function readConfig(
-  stores: Stores,
+  { stores, repository }: PullContext,
   descriptor: Descriptor,
   downloads: BlobDownloads,
   damaged: Set<Digest>,
 ): Promise<ImageConfig> {
-  const { digest, size } = descriptor;
-  if (size > MAX_JSON_BYTES) {
-    throw new LayerfsError(
-      "LIMIT_EXCEEDED",
-      `image config ${digest} has ${size} bytes, expected at most ${MAX_JSON_BYTES}`,
-    );
-  }
-  const stored = readWholeConfig(stores.images, digest);
+  const stored = readWholeConfig(stores.images, descriptor.digest);
   if (stored !== null) return stored;
-  const { fd } = await downloads.fetch(descriptor);
-  const bytes = Buffer.alloc(size);
-  pread(fd, bytes, 0);
-  const algorithm = digestAlgorithm(digest);
-  const found = `${algorithm}:${createHash(algorithm).update(bytes).digest("hex")}`;
-  if (found === digest) return parseConfig(bytes);
-  damaged.add(digest);
-  throw new LayerfsError("DIGEST_MISMATCH", `image config ${digest}: its bytes have the digest ${found}`);
-}
-
-function checkLayers({ digest, layers }: Manifest, { rootfs }: ImageConfig): void {
-  if (layers.length !== rootfs.diffIDs.length) {
-    throw new LayerfsError(
-      "INVALID_MANIFEST",
-      `image manifest ${digest}: expected a layer for each of its config's ${rootfs.diffIDs.length} diff_ids, found ${layers.length}`,
-    );
-  }
+  const bytes = await readDocument(repositoryDocuments(repository, null, {}), descriptor, async () => {
+    const { fd } = await downloads.fetch(descriptor);
+    // Should anything of it be wrong, it is not kept.
+    damaged.add(descriptor.digest);
+    const all = Buffer.alloc(descriptor.size);
+    pread(fd, all, 0);
+    return all;
+  });
+  const config = parseConfig(bytes);
+  damaged.delete(descriptor.digest);
+  return config;
 }
 
 const FAULTS_OF_BYTES: readonly ErrorCode[] = [
@@ -161,14 +153,21 @@ const FAULTS_OF_BYTES: readonly ErrorCode[] = [
   "INVALID_COMPRESSION",
   "INVALID_TAR",
   "INVALID_LAYER",
-  "INVALID_CONFIG",
 ];
 
-/** What is wrong with the bytes that came, told with where they came from. */
-function withRepository(error: unknown, repository: string): unknown {
-  if (!isLayerfsError(error) || !FAULTS_OF_BYTES.includes(error.code)) return error;
-  return new LayerfsError(error.code, `${repository}: ${error.message}`, {
-    hint: "the registry gives other bytes than its manifest promises; push the image again",
-    cause: error,
-  });
+const NAMED: ReadonlySet<ErrorCode> = new Set([
+  ...FAULTS_OF_BYTES,
+  "INVALID_MANIFEST",
+  "INVALID_CONFIG",
+  "UNSUPPORTED",
+  "NO_SPACE",
+]);
+
+/** What is wrong with what came, or with where it goes, told with where it came from. */
+export function withRepository(error: unknown, repository: Repository): unknown {
+  const { title, remedy } = repositoryDocuments(repository, null, {});
+  if (!isLayerfsError(error) || !NAMED.has(error.code) || error.message.startsWith(title)) return error;
+  const { code, message, hint, errno } = error;
+  const isBytes = code === "DIGEST_MISMATCH" || code === "INVALID_COMPRESSION";
+  return new LayerfsError(code, `${title}: ${message}`, { hint: isBytes ? remedy : hint, errno, cause: error });
 }

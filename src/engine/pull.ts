@@ -15,7 +15,7 @@ import { chooseManifest } from "../source/registry/choose-manifest.ts";
 import type { RegistryClient } from "../source/registry/registry-client.ts";
 import type { Repository, RequestOptions } from "../source/registry/repository.ts";
 import type { CallOptions, EngineOptions } from "./engine.ts";
-import { type PullContext, pullManifest } from "./pull-manifest.ts";
+import { type PullContext, pullManifest, withRepository } from "./pull-manifest.ts";
 import type { Stores } from "./stores.ts";
 
 export interface PullOptions extends CallOptions {
@@ -45,7 +45,7 @@ export interface PulledImage {
 }
 
 /** As many as dockerd. */
-const DOWNLOADS_AT_ONCE = 3;
+export const DOWNLOADS_AT_ONCE = 3;
 
 /** Pulls a tag, a digest or all tags of a repository, one after the other. */
 export async function pullImage(
@@ -95,8 +95,10 @@ async function pullReference(context: PullContext, reference: NamedReference, wa
   const { repository, request, options } = context;
   const { domain, path, tag, digest } = reference;
   const tagOrDigest = digest ?? tag ?? "";
+  const chosen = await chooseManifest(repository, tagOrDigest, wanted, request).catch((error: unknown) => {
+    throw withRepository(error, repository);
+  });
   options.onProgress?.({ type: "pull-start", tagOrDigest, repository: path });
-  const chosen = await chooseManifest(repository, tagOrDigest, wanted, request);
   const byDigest = { domain, path, digest: chosen.digest };
   const named = digest === undefined ? reference : byDigest;
   const image = await pullManifest(context, chosen.manifest, (before, id) => {

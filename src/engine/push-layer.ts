@@ -3,6 +3,7 @@ import { throwIfCancelled } from "../core/cancellation.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
 import { withObject } from "../core/errors.ts";
+
 import { limitOf } from "../core/limit.ts";
 import { MEDIA_TYPE } from "../core/media-types.ts";
 import { canonicalName, parseReference } from "../core/reference.ts";

@@ -1,25 +1,21 @@
-import { createHash } from "node:crypto";
 import { compress } from "../compression/compress.ts";
-import { throwIfCancelled } from "../core/cancellation.ts";
 import type { ImageConfig } from "../core/config.ts";
 import type { ImageDestination, OutgoingBlob, OutgoingImage } from "../core/destination.ts";
-import { type Digest, digestFromHex } from "../core/digest.ts";
-import { encodeManifest } from "../core/encode-manifest.ts";
+import type { Digest } from "../core/digest.ts";
+import { encodeOciManifest } from "../core/encode-oci-manifest.ts";
 import { withObject } from "../core/errors.ts";
 import type { Image, Layer } from "../core/image.ts";
 import { type LayerCompression, MEDIA_TYPE } from "../core/media-types.ts";
 import { parseRfc3339, type Timespec } from "../core/timespec.ts";
 import { verified } from "../core/verified.ts";
-import { readExtent } from "../source/extent.ts";
-import { openSpoolFile } from "../source/spool-file.ts";
 import type { CallOptions } from "./engine.ts";
+import { verifiedTar } from "./layer-stream.ts";
+import { type SpoolOptions, spool } from "./spool.ts";
 
-export interface MakeOptions extends CallOptions {
-  readonly compression: LayerCompression;
-  /** Where one layer at a time is kept whose stored size is known only when all of it is made. */
-  readonly spoolDirectory: string;
-  /** Called before so many bytes are kept there; what it throws ends it. */
-  readonly beforeSpooling?: ((bytes: number) => void) | undefined;
+/** One layer at a time is kept whose stored size is known only when all of it is made. */
+export interface MakeOptions extends CallOptions, SpoolOptions {
+  /** Default: as the destination has it. */
+  readonly compression?: LayerCompression | undefined;
   readonly parent?: Digest | undefined;
 }
 
@@ -48,7 +44,7 @@ export async function putMadeImage(
   await putConfig(destination, image.config, options);
   const config = { mediaType: MEDIA_TYPE.ociConfig, digest: image.id, size: image.config.bytes.length };
   const { diffIDs } = image.config.rootfs;
-  const manifest = encodeManifest(
+  const manifest = encodeOciManifest(
     config,
     diffIDs.map((diffID) => packed.get(diffID) as Described),
   );
@@ -64,46 +60,18 @@ async function putLayer(
   options: MakeOptions,
 ): Promise<Described> {
   const { diffID, tarSize } = layer;
-  const mediaType = LAYER_TYPE[options.compression];
-  if (options.compression === "none" && tarSize !== undefined) {
+  const compression = options.compression ?? destination.compression;
+  const mediaType = LAYER_TYPE[compression];
+  if (compression === "none" && tarSize !== undefined) {
     const size = await tarSize();
     await putLayerBlob(destination, { digest: diffID, size, time, open: () => layer.openTar() }, options);
     return { mediaType, digest: diffID, size };
   }
-  const tar = layerBytes({ digest: diffID, open: () => layer.openTar() });
-  await using spooled = await spool(options.compression === "none" ? tar : compress(tar, options.compression), options);
+  const tar = naming(`layer ${diffID}`, verifiedTar(layer, null, options));
+  await using spooled = await spool(compression === "none" ? tar : compress(tar, compression), options);
   const { digest, size, open } = spooled;
   await putLayerBlob(destination, { digest, size, time, open }, options);
   return { mediaType, digest, size };
-}
-
-/** Keeps the bytes until their end is reached and their digest is known; only then can they go out. */
-async function spool(
-  bytes: AsyncIterable<Uint8Array>,
-  { spoolDirectory, beforeSpooling, signal }: MakeOptions,
-): Promise<OutgoingBlob & AsyncDisposable> {
-  const { file, write } = await openSpoolFile(spoolDirectory);
-  try {
-    const hash = createHash("sha256");
-    let size = 0;
-    for await (const chunk of bytes) {
-      throwIfCancelled(signal);
-      hash.update(chunk);
-      beforeSpooling?.(chunk.length);
-      await write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-      size += chunk.length;
-    }
-    const extent = { fd: file.fd, offset: 0, length: size };
-    return {
-      digest: digestFromHex(hash.digest("hex")),
-      size,
-      open: () => readExtent(extent, "temporary file"),
-      [Symbol.asyncDispose]: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 }
 
 /** Puts a layer's stored bytes, verified, unless the destination has them already, and tells how it goes. */
@@ -135,13 +103,15 @@ export async function putConfig(
 }
 
 /** The verified bytes of a layer; whatever is wrong with them is told with the layer's digest. */
-async function* layerBytes(
-  blob: Pick<OutgoingBlob, "digest" | "open"> & { readonly size?: number },
-): AsyncGenerator<Uint8Array> {
+function layerBytes(blob: OutgoingBlob): AsyncIterable<Uint8Array> {
+  return naming(`layer ${blob.digest}`, verified(blob.open(), blob, "layer"));
+}
+
+async function* naming(object: string, bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
-    yield* verified(blob.open(), blob, "layer");
+    yield* bytes;
   } catch (error) {
-    throw withObject(error, `layer ${blob.digest}`);
+    throw withObject(error, object);
   }
 }
 

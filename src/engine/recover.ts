@@ -21,8 +21,8 @@ export function ownTargets(stores: Stores): string {
 
 /**
  * Cleans up what ended processes and mounts have left, before anything else is done. Read-write layers of mounts that
- * are gone stay if something was changed in them, for that is the user's. The caller holds the exclusive lock, so no file that is being
- * written lies under a temporary name.
+ * are gone stay if something was changed in them, for that is the user's. The caller holds the exclusive lock, so no
+ * file that is being written lies under a temporary name.
  */
 export async function recoverAll(stores: Stores): Promise<void> {
   for (const holder of stores.holders.list()) {

@@ -36,8 +36,8 @@ export function readRegistryBlobs(layout: ImageLayout, diffID: Digest): Registry
 
 /**
  * Notes where a registry has a layer, as the newest of what is known of it, and which layer the blob is; each file is
- * durable and whole at every instant. Noting it again changes nothing. Only for what is gzipped: dockerd takes the
- * blob of a note for that, whatever it is, when it writes a manifest. The caller holds the store's exclusive lock. Fails with
+ * durable and whole at every instant. Noting it again changes nothing. Not for what is compressed with zstd: dockerd takes
+ * the blob of a note for gzip, whatever it is, when it writes a manifest. The caller holds the store's exclusive lock. Fails with
  * CORRUPT_STORE as `readRegistryBlobs` does.
  */
 export function noteRegistryBlob(layout: ImageLayout, diffID: Digest, blob: RegistryBlob): void {

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
-import { LayerfsError, printable } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError, printable } from "../core/errors.ts";
 import { openDirectory, tryOpenat2 } from "../sys/at.ts";
 import { ELOOP, ENOENT, ENOTDIR, systemError } from "../sys/errno.ts";
 import { close, pread, preadSome } from "../sys/file.ts";
@@ -17,8 +17,8 @@ export interface StoredLayer {
   readonly directory: string;
 }
 
-export interface StoredTarOptions {
-  /** A chunk is done with when the next is asked for, and may be written over then. */
+export interface ReadingOptions {
+  /** A chunk is valid until the next one is asked for. A new buffer for each costs more than reading it. */
   readonly reuseBuffer?: boolean | undefined;
 }
 
@@ -31,7 +31,7 @@ const SLASH = Buffer.from("/");
  */
 export async function* openStoredTar(
   layer: StoredLayer,
-  { reuseBuffer = false }: StoredTarOptions = {},
+  { reuseBuffer = false }: ReadingOptions = {},
 ): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {
@@ -91,7 +91,7 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
     for (;;) {
       const wanted = record.size - size + 1;
       const room = chunks.room.subarray(0, wanted);
-      const count = preadSome(fd, room, size);
+      const count = readFile(fd, room, size, record.name);
       size += count;
       if (size > record.size) throw changedFile(record, "size", `${record.size} bytes`, "more");
       crc = crc64(crc, room.subarray(0, count));
@@ -103,6 +103,15 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
     }
   } finally {
     close(fd);
+  }
+}
+
+function readFile(fd: number, room: Buffer, position: number, name: Buffer): number {
+  try {
+    return preadSome(fd, room, position);
+  } catch (error) {
+    if (!isLayerfsError(error) || error.errno !== "EISDIR") throw error;
+    throw notFile(name, "is a directory");
   }
 }
 
@@ -164,13 +173,13 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
 function openLayerFile(rootFd: number, name: Buffer): number {
   const path = Buffer.concat(cleanPath(name).flatMap((part, index) => (index === 0 ? [part] : [SLASH, part])));
   const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
-  if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) throw missingFile(name);
+  if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) throw notFile(name, "is missing");
   if (fd < 0) throw systemError(fd, "open the layer's file", name);
   return fd;
 }
 
-function missingFile(name: Buffer): LayerfsError {
-  return new LayerfsError("CORRUPT_STORE", `file ${printable(name)} of the layer is missing`, {
-    hint: "the unpacked file was removed after the layer was stored; pull or load the image again",
+function notFile(name: Buffer, problem: string): LayerfsError {
+  return new LayerfsError("CORRUPT_STORE", `file ${printable(name)} of the layer ${problem}`, {
+    hint: "the unpacked file is not what was stored; pull or load the image again",
   });
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Digest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
+import { LayerfsError, withObject } from "../core/errors.ts";
 import { emptyDirectory } from "../sys/remove-tree.ts";
 import type { ApplyJob, JobResult, LayerBytes } from "./apply/job.ts";
 import type { ApplyOutcome, ApplyPool } from "./apply/pool.ts";
@@ -53,7 +53,7 @@ export async function unpackChain(
   try {
     if (store.driver.traits.layerForm === "overlay-dir") {
       for (const [index, layer] of layers.entries()) {
-        await store.driver.create(layer.cacheID, layer.parent?.cacheID ?? null);
+        await create(store, layer);
         started.push(write(store, layer, index, index === 0, bound));
         started.at(-1)?.catch(() => {});
       }
@@ -68,6 +68,15 @@ export async function unpackChain(
   }
 }
 
+/** For drivers that copy the layers below this can take most of the space. */
+async function create({ driver }: LayerStore, { cacheID, parent, diffID }: PlannedLayer): Promise<void> {
+  try {
+    await driver.create(cacheID, parent?.cacheID ?? null);
+  } catch (error) {
+    throw withObject(error, `layer ${diffID}`);
+  }
+}
+
 async function completeLayer(
   store: LayerStore,
   layer: PlannedLayer,
@@ -75,7 +84,7 @@ async function completeLayer(
   started: Promise<ApplyOutcome> | undefined,
   options: UnpackChainOptions,
 ): Promise<void> {
-  if (started === undefined) await store.driver.create(layer.cacheID, layer.parent?.cacheID ?? null);
+  if (started === undefined) await create(store, layer);
   let outcome = await (started ?? write(store, layer, index, true, options));
   if (outcome.kind === "lowers-needed") {
     emptyDirectory(store.driver.place(layer.cacheID).directory);

@@ -39,6 +39,7 @@ export function archiveWriter(output: Output, archive: ArchiveForm): ImageDestin
   };
   return {
     form,
+    compression: "none",
     takesOne: name !== null,
     hasBlob: async ({ digest }) => written.has(digest),
     async putBlob({ digest, size, open, time }, { signal }) {
@@ -77,13 +78,13 @@ function documents(
   if (archive.form === "oci") return [index(images, archive.name), layout];
   const { name } = archive;
   const named = name === null ? images : images.map((image) => ({ ...image, names: [name] }));
-  const manifest = json(named.map((image) => dockerImage(image, manifests)));
+  const manifest = line(named.map((image) => dockerImage(image, manifests)));
   const repositories = legacyRepositories(named);
   return [
     index(named, null),
     ["manifest.json", manifest],
     layout,
-    ...(Object.keys(repositories).length > 0 ? [["repositories", json(repositories)] as [string, Buffer]] : []),
+    ...(Object.keys(repositories).length > 0 ? [["repositories", line(repositories)] as [string, Buffer]] : []),
   ];
 }
 
@@ -170,4 +171,9 @@ function pathOf(digest: Digest): string {
 
 function json(document: unknown): Buffer {
   return Buffer.from(JSON.stringify(document));
+}
+
+/** Docker ends some of its documents with a line break. */
+function line(document: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(document)}\n`);
 }

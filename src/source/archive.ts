@@ -3,7 +3,8 @@ import type { Platform } from "../core/platform.ts";
 import { type ArchiveInput, type ArchiveOptions, openArchiveFile } from "./archive-file.ts";
 import { readDockerArchive } from "./docker-archive.ts";
 import { layoutInArchive } from "./layout-files.ts";
-import { isLayout, readLayout } from "./oci-layout.ts";
+import type { ManifestSource } from "./manifest-source.ts";
+import { isLayout, readLayout, readLayoutManifests } from "./oci-layout.ts";
 import type { Selection } from "./source-name.ts";
 
 export interface ImageArchiveOptions extends ArchiveOptions {
@@ -26,4 +27,12 @@ export async function openImageArchive(input: ArchiveInput, options: ImageArchiv
   const isDockers =
     options.form === undefined ? archive.index.has("manifest.json") || !isLayout(files) : options.form === "docker";
   return isDockers ? readDockerArchive(archive, options.image ?? null) : readLayout(files, options);
+}
+
+/** The manifests of an OCI layout in a tar, see `readLayoutManifests`. */
+export async function openArchiveManifests(
+  input: ArchiveInput,
+  options: ImageArchiveOptions & { readonly all: boolean },
+): Promise<ManifestSource> {
+  return readLayoutManifests(layoutInArchive(await openArchiveFile(input, options)), options);
 }

@@ -39,7 +39,7 @@ export async function openDirectorySource(path: string, options: DirectoryOption
     const config = parseConfig(configOf(diffID, options.platform ?? hostPlatform()));
     const extent = { fd: spool.file.fd, offset: 0, length };
     const open = (): AsyncIterable<Uint8Array> => readExtent(extent, `directory ${path}`);
-    const layer = { diffID, extent, open, openTar: open };
+    const layer = { diffID, extent, open, openTar: open, tarSize: async () => length };
     const image = { id: config.digest, config, platform: configPlatform(config), names: [], layers: [layer] };
     return { images: [image], [Symbol.asyncDispose]: () => spool.file.close() };
   } catch (error) {

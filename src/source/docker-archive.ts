@@ -9,7 +9,7 @@ import { canonicalString, familiarString, parseReference, withDefaultTag } from 
 import { type ArchiveFile, type ArchiveInput, type ArchiveOptions, openArchiveFile } from "./archive-file.ts";
 import type { ArchiveEntry } from "./archive-index.ts";
 import { archiveKey } from "./archive-path.ts";
-import { readExtent } from "./extent.ts";
+import { readCompression, readExtent } from "./extent.ts";
 import type { Selection } from "./source-name.ts";
 
 const MANIFEST = "manifest.json";
@@ -98,7 +98,8 @@ function makeLayer(archive: ArchiveFile, path: string, diffID: Digest): Layer {
   const { offset, size } = archive.index.file(path);
   const extent = { fd: archive.file.fd, offset, length: size };
   const open = (): AsyncIterable<Uint8Array> => readExtent(extent, `archive ${archive.name}`);
-  return { diffID, extent, blobDigest: blobDigest(path), open, openTar: () => decompress(open()) };
+  const tarSize = readCompression(extent) === "none" ? async (): Promise<number> => size : undefined;
+  return { diffID, extent, blobDigest: blobDigest(path), open, openTar: () => decompress(open()), tarSize };
 }
 
 /** Reads each config once, however many images share it. */

@@ -1,8 +1,10 @@
 import { read } from "node:fs";
 import { promisify } from "node:util";
+import { type Compression, DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import { LayerfsError } from "../core/errors.ts";
 import type { Extent } from "../core/image.ts";
 import { fromNodeError } from "../sys/errno.ts";
+import { pread } from "../sys/file.ts";
 
 const CHUNK_SIZE = 512 * 1024;
 
@@ -71,4 +73,10 @@ async function readAt(
   } catch (error) {
     throw fromNodeError(error, "read", object);
   }
+}
+
+/** How what lies there is packed, by its first bytes. */
+export function readCompression({ fd, offset, length }: Extent): Compression {
+  const first = Buffer.alloc(Math.min(length, DETECTION_BYTES));
+  return detectCompression(first.subarray(0, pread(fd, first, offset)));
 }

@@ -19,14 +19,16 @@ export interface IndexEntry {
 }
 
 /**
- * The entries of an image: one for each name, in Docker's form, or one without. A `refName` takes the place of all of
- * them, as skopeo has it.
+ * The entries of an image: one with the annotations that it came with, else one for each name, in Docker's form, or one
+ * without. A `refName` takes the place of all of them, as skopeo has it.
  */
 export function indexEntries({ descriptor, names }: OutgoingImage, refName: string | null): IndexEntry[] {
   const { mediaType, digest, size, platform } = descriptor;
   const entry = { mediaType, digest, size };
   const end = platform === undefined ? {} : { platform: encodePlatform(platform) };
-  const annotations = refName === null ? names.map(annotationsOf) : [{ [REF_NAME]: refName }];
+  const own =
+    descriptor.annotations === undefined ? names.map(annotationsOf) : [Object.fromEntries(descriptor.annotations)];
+  const annotations = refName === null ? own : [{ [REF_NAME]: refName }];
   if (annotations.length === 0) return [{ ...entry, ...end }];
   return annotations.map((annotation) => ({ ...entry, annotations: annotation, ...end }));
 }

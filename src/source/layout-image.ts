@@ -1,12 +1,10 @@
 import { decompress } from "../compression/decompress.ts";
-import { type Compression, DETECTION_BYTES, detectCompression } from "../compression/detect.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
-import type { Extent, Image, Layer } from "../core/image.ts";
+import type { Image, Layer } from "../core/image.ts";
 import type { Manifest } from "../core/manifest.ts";
 import type { NamedReference } from "../core/reference.ts";
-import { pread } from "../sys/file.ts";
-import { readExtent } from "./extent.ts";
+import { readCompression, readExtent } from "./extent.ts";
 import { blobExtent, layoutDocuments } from "./layout-blobs.ts";
 import type { LayoutFiles } from "./layout-files.ts";
 import { checkCompression, readManifestImage } from "./manifest-image.ts";
@@ -28,12 +26,17 @@ export function readLayoutImage(
 
 function readLayer(files: LayoutFiles, descriptor: Descriptor, diffID: Digest): Layer {
   const extent = blobExtent(files, descriptor);
-  checkCompression(files.title, descriptor, readCompression(extent));
+  const compression = readCompression(extent);
+  checkCompression(files.title, descriptor, compression);
+  const tarSize = compression === "none" ? async (): Promise<number> => extent.length : undefined;
   const open = (): AsyncIterable<Uint8Array> => readExtent(extent, files.title);
-  return { diffID, extent, blobDigest: descriptor.digest, descriptor, open, openTar: () => decompress(open()) };
-}
-
-function readCompression({ fd, offset, length }: Extent): Compression {
-  const first = Buffer.alloc(Math.min(length, DETECTION_BYTES));
-  return detectCompression(first.subarray(0, pread(fd, first, offset)));
+  return {
+    diffID,
+    extent,
+    blobDigest: descriptor.digest,
+    descriptor,
+    open,
+    openTar: () => decompress(open()),
+    tarSize,
+  };
 }

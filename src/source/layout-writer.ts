@@ -20,7 +20,7 @@ const INDEX = "index.json";
 const LAYOUT = "oci-layout";
 
 /**
- * An OCI layout in a directory (image-spec, image-layout.md), which is made if it is absent. Each blob is durable before
+ * An OCI layout in a directory (image-spec, image-layout.md), which is made with its first blob if it is absent. Each blob is durable before
  * the index names it, and the index is replaced at once: after a crash the layout holds what it held, or more. Images
  * that are there stay, but for those whose name an image of this call takes (`name` in place of the images' own), or
  * which are the same image without a name. Any number of writers may work at once.
@@ -29,11 +29,12 @@ const LAYOUT = "oci-layout";
  */
 export function layoutWriter(path: string, name: string | null): ImageDestination {
   const directory = resolve(path);
-  prepare(directory, path);
+  refuseOther(directory, path);
   const pathOf = (digest: OutgoingImage["descriptor"]["digest"]): string =>
     join(directory, "blobs", digestAlgorithm(digest), digestHex(digest));
   return {
     form: "oci",
+    compression: "none",
     takesOne: name !== null,
     hasBlob: async ({ digest, size }) => sizeOf(pathOf(digest)) === size,
     async putBlob({ digest, open }, { signal }) {
@@ -91,8 +92,7 @@ async function readIndex(path: string): Promise<IndexDocument> {
   }
 }
 
-function prepare(directory: string, path: string): void {
-  makeDirectories(directory, 0o755);
+function refuseOther(directory: string, path: string): void {
   if (sizeOf(join(directory, LAYOUT)) !== null || sizeOf(join(directory, INDEX)) !== null) return;
   // Another writer may have begun, and has written no index yet.
   const others = namesIn(directory).filter((name) => name !== "blobs" && !/^\..*\.tmp$/.test(name));
@@ -106,6 +106,7 @@ function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw fromNodeError(error, "read directory", directory);
   }
 }

@@ -8,11 +8,13 @@ import { type Manifest, parseManifest } from "../core/manifest.ts";
 import { isImageConfig, isIndex } from "../core/media-types.ts";
 import { formatPlatform, hostPlatform, type Platform, selectPlatform } from "../core/platform.ts";
 import { type NamedReference, parseReference } from "../core/reference.ts";
-import { layoutDocuments, readFile } from "./layout-blobs.ts";
+import { readExtent } from "./extent.ts";
+import { blobExtent, layoutDocuments, readFile } from "./layout-blobs.ts";
 import { FULL_NAME, REF_NAME } from "./layout-documents.ts";
 import { type LayoutFiles, layoutInDirectory } from "./layout-files.ts";
 import { readLayoutImage } from "./layout-image.ts";
 import { artifactInstead } from "./manifest-image.ts";
+import type { ManifestRoot, ManifestSource } from "./manifest-source.ts";
 import { isImageCandidate, noneFor, notAnImage, selectManifest } from "./select-manifest.ts";
 import type { Selection } from "./source-name.ts";
 
@@ -48,6 +50,39 @@ export async function readLayout(files: LayoutFiles, options: LayoutOptions): Pr
   }
 }
 
+/**
+ * The same images as the manifests that they are, whatever these describe; the layout is closed with them, or now if
+ * this fails. With `all`, indexes stand for all that is in them. Codes: as `readLayout`, less those of configs.
+ */
+export async function readLayoutManifests(
+  files: LayoutFiles,
+  { image = null, platform, all }: LayoutOptions & { readonly all: boolean },
+): Promise<ManifestSource> {
+  try {
+    const wanted = platform ?? hostPlatform();
+    const documents = layoutDocuments(files);
+    await checkVersion(files);
+    const entries = chooseEntries(files, parseIndex(await readFile(files, INDEX)).manifests, image);
+    const roots: ManifestRoot[] = [];
+    for (const entry of all ? entries : choosePlatforms(files, entries, wanted)) {
+      const isChoice = !all && isIndex(entry.mediaType);
+      const { annotations } = entry;
+      const descriptor = isChoice ? { ...(await selectManifest(documents, entry, wanted)), annotations } : entry;
+      roots.push({ descriptor, names: imageNames(entry) });
+    }
+    if (roots.length === 0) throw noImage(files, []);
+    return {
+      documents,
+      roots,
+      openBlob: (descriptor) => readExtent(blobExtent(files, descriptor), files.title),
+      [Symbol.asyncDispose]: () => files.close(),
+    };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
 /** Whether an archive that is no docker-archive is to be read as a layout. */
 export function isLayout(files: Pick<LayoutFiles, "has">): boolean {
   return files.has(INDEX) || files.has(LAYOUT);
@@ -62,7 +97,7 @@ async function readImages(files: LayoutFiles, { image = null, platform }: Layout
   const artifacts: Manifest[] = [];
   for (const entry of choosePlatforms(files, chooseEntries(files, manifests, image), wanted)) {
     const descriptor = isIndex(entry.mediaType) ? await selectManifest(documents, entry, wanted) : entry;
-    const manifest = parseManifest(await documents.read(descriptor));
+    const manifest = parseManifest(await documents.read(descriptor), documents.title);
     if (!isImageConfig(manifest.config.mediaType)) {
       artifacts.push(manifest);
       continue;

@@ -4,31 +4,34 @@ import { parseReference, withDefaultTag } from "../core/reference.ts";
 import { archiveWriter } from "./archive-writer.ts";
 import { layoutWriter } from "./layout-writer.ts";
 import { fileOutput } from "./output.ts";
+import { registryDestination } from "./registry/registry-destination.ts";
+import type { RegistrySettings } from "./registry/settings.ts";
 import { parseSourceName, type SourceName } from "./source-name.ts";
 
-/**
- * Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]` to take images. Null for a text that
- * names no transport. Nothing is visible there before it is committed, but for an empty directory of a layout.
- *
- * Codes: USAGE (no path, a place that cannot be written), UNSUPPORTED (`dir:`, `docker://`), CONFLICT (a directory that holds
- * something else), INVALID_REFERENCE, PERMISSION, SYSTEM.
- */
-export function openDestination(text: string): Promise<ImageDestination> | null {
-  const name = parseSourceName(text);
-  return name === null ? null : open(name, text);
+export interface DestinationOptions {
+  /** How registries are reached, for `docker://`. */
+  readonly registries?: RegistrySettings | undefined;
 }
 
-async function open(name: SourceName, text: string): Promise<ImageDestination> {
+/**
+ * Opens `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]` or `docker://NAME[:TAG]` to take images.
+ * Null for a text that names no transport. Nothing is to be found there before it is committed.
+ *
+ * Codes: USAGE (no path, a place that cannot be written), UNSUPPORTED (`dir:`), CONFLICT (a directory that holds
+ * something else), INVALID_REFERENCE, PERMISSION, SYSTEM.
+ */
+export function openDestination(text: string, options: DestinationOptions = {}): Promise<ImageDestination> | null {
+  const name = parseSourceName(text);
+  return name === null ? null : open(name, text, options);
+}
+
+async function open(name: SourceName, text: string, options: DestinationOptions): Promise<ImageDestination> {
   if (name.transport === "dir") {
     throw new LayerfsError("UNSUPPORTED", `${printable(text)}: an image's tree is written by another command`, {
       hint: "layerfs unpack IMAGE DIRECTORY",
     });
   }
-  if (name.transport === "docker") {
-    throw new LayerfsError("UNSUPPORTED", `${printable(text)}: images are sent to registries by another command`, {
-      hint: "layerfs push IMAGE",
-    });
-  }
+  if (name.transport === "docker") return registryDestination(name.reference, options);
   const { transport, path, image } = name;
   if (image !== null && "index" in image) {
     throw new LayerfsError("USAGE", `${printable(text)}: @${image.index} chooses an image to read, it cannot name one`);

@@ -70,7 +70,7 @@ async function collectManifests(documents: Documents, root: Descriptor): Promise
     if (depth === MAX_DEPTH) throw limit(documents, root, `${MAX_DEPTH} levels of indexes`);
     const next: Descriptor[] = [];
     for (const descriptor of level) {
-      const index = parseIndex(await documents.read(descriptor));
+      const index = parseIndex(await documents.read(descriptor), documents.title);
       seen += 1 + index.manifests.length;
       if (seen > MAX_DOCUMENTS) throw limit(documents, root, `${MAX_DOCUMENTS} indexes and manifests`);
       for (const entry of entriesOf(index, descriptor)) (isIndex(entry.mediaType) ? next : found).push(entry);

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { chainIDs } from "../../src/core/chain-id.ts";
 import { parseConfig } from "../../src/core/config.ts";
 import { readDescriptor } from "../../src/core/descriptor.ts";
@@ -20,6 +20,7 @@ import {
   parseReference,
   withDefaultTag,
 } from "../../src/core/reference.ts";
+import { openOciLayout } from "../../src/source/oci-layout.ts";
 import { fixtureNames, fixturePath, needsFixtures, readFixture } from "./fixtures.ts";
 
 needsFixtures();
@@ -70,6 +71,20 @@ describe("schema cases", () => {
   it.each(names)("judges %s as image-spec does", (name) => {
     const expected = name.endsWith("-valid.json") !== differing.has(name) ? "valid" : "refused";
     expect(outcome(() => parseSchemaCase(name))).toBe(expected);
+  });
+});
+
+describe("schema cases of oci-layout", () => {
+  const names = fixtureNames("schema-cases").filter((name) => /^imagelayout-|^\(none\)$/.test(name));
+
+  it.each(names)("judges %s as image-spec does", async (name) => {
+    const layout = join(await mkdtemp(join(tmpdir(), "layerfs-conformance-")), "layout");
+    onTestFinished(() => rm(dirname(layout), { recursive: true }));
+    await mkdir(layout);
+    await writeFile(join(layout, "oci-layout"), readFixture("schema-cases", name));
+    await writeFile(join(layout, "index.json"), '{"schemaVersion":2,"manifests":[]}');
+    const expected = name.endsWith("-valid.json") ? /names no image/ : /oci-layout: it is not JSON/;
+    await expect(openOciLayout(layout)).rejects.toThrow(expected);
   });
 });
 

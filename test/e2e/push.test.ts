@@ -14,6 +14,8 @@ import { buildConfig, dockerArchive, type TestImage } from "../support/image-bui
 import { startLayerfs } from "../support/layerfs-process.ts";
 import { randomBytesOf } from "../support/random.ts";
 import { type FaultProxy, startFaultProxy } from "../support/registry/fault-proxy.ts";
+import { statusFault } from "../support/registry/faults.ts";
+import { pushImage } from "../support/registry/push-image.ts";
 import { registry, startRegistry, type TestRegistry } from "../support/registry/registry.ts";
 import { send } from "../support/registry/send.ts";
 import { program, requires } from "../support/requires.ts";
@@ -86,6 +88,39 @@ describe("an image that was pushed", () => {
     const posts = proxy.requests.filter(({ method }) => method === "POST");
     expect(posts).toHaveLength(IMAGE.layers.length + 1);
     expect(uploads()).toHaveLength(1);
+  });
+});
+
+describe("an image that was pulled", () => {
+  const pulled = async (name: string, compress: "gzip" | "zstd" | "none"): Promise<Engine> => {
+    await pushImage(proxy, name, IMAGE, { compress, form: "oci" });
+    const engine = await openEngine({ root: join(scratchDirectory(), "root"), driver: "vfs" });
+    await engine.pull(`${proxy.host}/${name}`);
+    proxy.forget();
+    return engine;
+  };
+
+  it("is pushed back without a blob being sent, and mounted in another repository", async () => {
+    await using engine = await pulled("lab/back:1", "gzip");
+    const back = await engine.push(`${proxy.host}/lab/back:1`);
+    expect(back.tags[0]!.layers.map(({ how }) => how)).toEqual(["exists", "exists", "exists"]);
+    expect(uploads()).toEqual([]);
+    await engine.tag(`${proxy.host}/lab/back:1`, `${proxy.host}/lab/elsewhere:1`);
+    const elsewhere = await engine.push(`${proxy.host}/lab/elsewhere:1`);
+    expect(elsewhere.tags[0]!.layers.map(({ how, from }) => `${how} ${from}`)).toEqual(
+      IMAGE.layers.map(() => "mounted lab/back"),
+    );
+    expect(elsewhere.tags[0]!.digest).toBe(back.tags[0]!.digest);
+  });
+
+  it.each([
+    ["none", "exists", "application/vnd.docker.image.rootfs.diff.tar"],
+    ["zstd", "sent", "application/vnd.docker.image.rootfs.diff.tar.gzip"],
+  ] as const)("with layers compressed by %s gets a manifest that says what they are", async (compress, how, type) => {
+    const name = `lab/of-${compress}:1`;
+    await using engine = await pulled(name, compress);
+    const { tags } = await engine.push(`${proxy.host}/${name}`);
+    expect(tags[0]!.layers.map((layer) => [layer.how, layer.mediaType])).toEqual(IMAGE.layers.map(() => [how, type]));
   });
 });
 
@@ -169,15 +204,17 @@ describe("dockerd and a push", () => {
 });
 
 describe("a push that is broken off", () => {
-  const big: TestImage = {
+  const big = (seed: string): TestImage => ({
     tags: [],
-    layers: [1, 2, 3].map((seed) => layerTar([{ name: "random", data: randomBytesOf(`big ${seed}`, 4 << 20) }])),
-  };
+    layers: [1, 2, 3].map((number) =>
+      layerTar([{ name: "random", data: randomBytesOf(`${seed} ${number}`, 4 << 20) }]),
+    ),
+  });
 
   it("by SIGKILL shows no image in the registry and leaves nothing in the store, and goes on the next time", async () => {
     const root = join(scratchDirectory(), "root");
     const name = `${proxy.host}/lab/killed:1`;
-    await withEngine(root, (engine) => engine.load({ file: archive(name, big) }), "vfs");
+    await withEngine(root, (engine) => engine.load({ file: archive(name, big("killed")) }), "vfs");
     for (const upload of [1, 2, 3]) {
       proxy.forget();
       const { process, ended } = startLayerfs(["--root", root, "-s", "vfs", "push", name]);
@@ -192,10 +229,51 @@ describe("a push that is broken off", () => {
     expect(digestOf(await read("lab/killed/manifests/1"))).toMatch(/^sha256:/);
   });
 
+  it("by SIGINT ends with its status, and nothing is left in the store", async () => {
+    const root = join(scratchDirectory(), "root");
+    const name = `${proxy.host}/lab/interrupted:1`;
+    await withEngine(root, (engine) => engine.load({ file: archive(name, big("interrupted")) }), "vfs");
+    proxy.forget();
+    const { process, ended } = startLayerfs(["--root", root, "-s", "vfs", "push", name]);
+    while (uploads().length === 0 && process.exitCode === null) await sleep(2);
+    process.kill("SIGINT");
+    expect((await ended).status).toBe(130);
+    expect((await send(`${server.url}/v2/lab/interrupted/manifests/1`)).status).toBe(404);
+    await withEngine(root, (engine) => engine.tag(name, "again"), "vfs");
+    expect(scanStore(root, "vfs")).toEqual([]);
+  });
+
+  it("by a registry that answers 503 for a while goes on by itself, and says so", async () => {
+    const root = join(scratchDirectory(), "root");
+    const name = `${proxy.host}/lab/flaky:1`;
+    await withEngine(root, (engine) => engine.load({ file: archive(name) }), "vfs");
+    proxy.rules = [
+      { method: "PUT", path: "/uploads/", nth: 1, fault: statusFault(503, "UNAVAILABLE") },
+      { method: "PUT", path: "/manifests/", nth: 1, fault: statusFault(503, "UNAVAILABLE", { "Retry-After": "1" }) },
+    ];
+    const { status, stderr } = await startLayerfs(["--root", root, "-s", "vfs", "push", name]).ended;
+    proxy.rules = [];
+    expect(status).toBe(0);
+    expect(stderr).toMatch(new RegExp(`registry ${proxy.host}: .*503.*; trying again in \\d+ s\n`));
+    expect(stderr).toMatch(new RegExp(`registry ${proxy.host} asks to wait 1 s: .*503`));
+    expect((await send(`${server.url}/v2/lab/flaky/manifests/1`)).status).toBe(200);
+  });
+
+  it("by a registry that wants credentials names it, and the library says UNAUTHORIZED", async () => {
+    await using closed = await startRegistry({ htpasswd: { user: "lab", password: "secret" } });
+    const name = `${closed.host}/lab/closed:1`;
+    await using engine = await engineWith(name);
+    await expect(engine.push(name)).rejects.toMatchObject({
+      code: "UNAUTHORIZED",
+      message: expect.stringContaining(closed.host),
+    });
+    expect(scanStore(engine.root, "vfs")).toEqual([]);
+  });
+
   it("by a changed file names layer and file, and the registry has nothing of that layer", async () => {
     const root = join(scratchDirectory(), "root");
     const name = `${proxy.host}/lab/changed:1`;
-    await withEngine(root, (engine) => engine.load({ file: archive(name, big) }), "vfs");
+    await withEngine(root, (engine) => engine.load({ file: archive(name, big("changed")) }), "vfs");
     const [file] = readdirSync(join(root, "vfs/dir"), { recursive: true, encoding: "utf8" }).filter((path) =>
       path.endsWith("/random"),
     );
@@ -207,7 +285,9 @@ describe("a push that is broken off", () => {
     bytes[1_000_000]! ^= 1;
     writeFileSync(path, bytes);
     const { status, stdout, stderr } = await startLayerfs(["--root", root, "-s", "vfs", "push", name]).ended;
-    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(status).toBe(1);
+    expect(stdout).not.toContain("digest:");
+    expect(storedTars()).not.toContain(layer);
     expect(stderr).toMatch(new RegExp(`^layerfs: layer ${layer}: file random of the layer: CRC-64 is .*\nhint: `));
     expect((await send(`${server.url}/v2/lab/changed/manifests/1`)).status).toBe(404);
     expect(readFileSync(path).equals(bytes)).toBe(true);
@@ -247,6 +327,15 @@ async function read(path: string): Promise<Buffer> {
   const { status, body } = await send(`${server.url}/v2/${path}`, { headers: { accept } });
   expect(status).toBe(200);
   return body;
+}
+
+/** Digests of what the registry's blobs hold gzipped. */
+function storedTars(): string[] {
+  const blobs = join(server.storage, "docker/registry/v2/blobs");
+  const files = readdirSync(blobs, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith("/data"));
+  expect(files).not.toEqual([]);
+  const bytes = files.map((path) => readFileSync(join(blobs, path)));
+  return bytes.filter((blob) => blob[0] === 0x1f).map((blob) => digestOf(gunzipSync(blob)));
 }
 
 /** Paths of the requests that brought a blob's bytes. */

@@ -1,14 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { openEngine } from "../../src/engine/open-engine.ts";
+import { BASE, EDGE_CASES } from "../corpus/edge-layers.ts";
 import { containerd, startContainerd } from "../support/containerd.ts";
 import { dockerd, startDockerd } from "../support/dockerd.ts";
 import { machineRoot, overlay } from "../support/filesystems.ts";
-import { buildConfig } from "../support/image-builder.ts";
+import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { program, requires } from "../support/requires.ts";
 import { archivedImages } from "../support/saved-archive.ts";
-import { filledEngine, nameless, one, saved, two } from "../support/saved-images.ts";
+import { expectedOf, filledEngine, nameless, one, saved, two } from "../support/saved-images.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { testEngine } from "../support/stores.ts";
 
@@ -101,6 +103,61 @@ describe("others read it:", () => {
     }
   });
 });
+
+/** Odd layers that dockerd does not load. */
+const REFUSED: Readonly<Record<"overlay2" | "vfs", readonly string[]>> = {
+  overlay2: words(
+    "sparse-gnu add-then-wh hardlink-to-lower hardlink-before-target dup-entry dup-dir dup-dot-forms symlink-escape " +
+      "contiguous-type7 unknown-type name-256",
+  ),
+  vfs: words(
+    "sparse-gnu hardlink-before-target dup-entry dup-dir dup-dot-forms symlink-escape through-lower-file " +
+      "contiguous-type7 unknown-type name-256",
+  ),
+};
+/** Those that it loads, and keeps too little of to put them together again: it cannot save them itself. */
+const LOST: Readonly<Record<"overlay2" | "vfs", readonly string[]>> = {
+  overlay2: words("sparse-pax wh-with-data dir-with-size"),
+  vfs: words("sparse-pax wh-with-data dir-with-size add-then-wh aufs-plnk"),
+};
+
+describe.each(["overlay2", "vfs"] as const)("a root that dockerd wrote, with %s,", (driver) => {
+  requires(machineRoot(), overlay(), dockerd());
+  const taken = EDGE_CASES.filter(({ name, layers }) => layers.length < 100 && !REFUSED[driver].includes(name));
+  const images = new Map(
+    taken.map(({ name, layers }): [string, TestImage] => [name, { tags: [`${name}:1`], layers: [BASE, ...layers] }]),
+  );
+
+  it("gives odd layers back byte for byte, while dockerd runs and afterwards", { timeout: 60_000 }, async () => {
+    const place = scratchDirectory();
+    const root = join(place, "root");
+    writeFileSync(join(place, "odd.tar"), dockerArchive([...images.values()]));
+    {
+      await using daemon = await startDockerd(root, driver);
+      daemon.docker("load", "-i", join(place, "odd.tar"));
+      await expectSaved(root);
+    }
+    await expectSaved(root);
+  });
+
+  async function expectSaved(root: string): Promise<void> {
+    await using engine = await openEngine({ root, driver });
+    const whole = [...images].flatMap(([name, image]) => (LOST[driver].includes(name) ? [] : image));
+    expect(whole.length).toBeGreaterThan(15);
+    const file = await saved(
+      engine,
+      whole.flatMap(({ tags }) => tags),
+    );
+    expect(archivedImages(file)).toEqual(whole.map((image) => expectedOf(image)));
+    for (const name of LOST[driver]) {
+      await expect(saved(engine, [`${name}:1`]), name).rejects.toThrow(/^layer sha256:\w+: (file|its bytes)/);
+    }
+  }
+});
+
+function words(text: string): string[] {
+  return text.split(" ");
+}
 
 function lines(text: string): string[] {
   return [...new Set(text.trim().split("\n"))].sort();

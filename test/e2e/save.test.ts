@@ -92,6 +92,20 @@ describe("what is saved", () => {
     expect(paths.slice(-4)).toEqual(["index.json", "manifest.json", "oci-layout", "repositories"]);
   });
 
+  it("tells of what an image was built on, where that is saved too", async () => {
+    const engine = await filledEngine();
+    const [child, parent] = [buildConfig(two).id, buildConfig(nameless).id];
+    const directory = join(engine.root, "image/vfs/imagedb/metadata/sha256", child.slice("sha256:".length));
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, "parent"), parent);
+    const parents = (file: string): unknown[] =>
+      JSON.parse(spawnSync("tar", ["-xOf", file, "manifest.json"], { encoding: "utf8" }).stdout).map(
+        ({ Parent }: { Parent?: string }) => Parent,
+      );
+    expect(parents(await saved(engine, ["two", parent]))).toEqual([parent, undefined]);
+    expect(parents(await saved(engine, ["two"]))).toEqual([undefined]);
+  });
+
   it("is an OCI layout too, in Docker's form, with an entry for each tag", async () => {
     const engine = await filledEngine();
     const named = (names: string[]) => expectedOf(one, names);

@@ -224,7 +224,8 @@ function fakeEngine(): Engine {
   };
   return {
     root: "/root",
-    save: async () => [{ id: IMAGE_ID, names: ["nginx:latest"] }],
+    save: async () => [{ id: IMAGE_ID, digest: OTHER_ID, names: ["nginx:latest"] }],
+    copy: async () => [{ digest: OTHER_ID, names: [] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
     push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { findProgram } from "./machine.ts";
@@ -42,6 +42,7 @@ export async function startDockerDaemon(directory: string, driver: string): Prom
     ],
     { stdio: ["ignore", output, output] },
   );
+  closeSync(output);
   const env = { ...process.env, DOCKER_HOST: `unix://${socket}`, TZ: "UTC", LC_ALL: "C" };
   const docker: DockerDaemon["docker"] = (...argv) => {
     const { status, stdout, stderr, error } = spawnSync("docker", argv, { encoding: "utf8", env, timeout: 20_000 });

@@ -15,13 +15,33 @@ export interface LayerfsProcess {
   readonly ended: Promise<Ending>;
 }
 
-/** `input` goes to standard input, which otherwise is empty; "open": nothing comes, and it does not end. */
-export function startLayerfs(words: readonly string[], input?: Buffer | "open"): LayerfsProcess {
-  return startNode([join(checkout, "src/cli/main.ts"), ...words], input);
+/**
+ * `input` goes to standard input, which otherwise is empty; "open": nothing comes, and it does not end. `env` is beside
+ * this process's own.
+ */
+export function startLayerfs(
+  words: readonly string[],
+  input?: Buffer | "open",
+  env: Readonly<Record<string, string>> = {},
+): LayerfsProcess {
+  return startNode([join(checkout, "src/cli/main.ts"), ...words], input, env);
 }
 
-export function startNode(words: readonly string[], input?: Buffer | "open"): LayerfsProcess {
-  const process_ = spawn(process.execPath, words, { stdio: ["pipe", "pipe", "pipe"] });
+export function startNode(
+  words: readonly string[],
+  input?: Buffer | "open",
+  env: Readonly<Record<string, string>> = {},
+): LayerfsProcess {
+  return startProcess(process.execPath, words, env, input);
+}
+
+export function startProcess(
+  program: string,
+  words: readonly string[],
+  env: Readonly<Record<string, string>>,
+  input?: Buffer | "open",
+): LayerfsProcess {
+  const process_ = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...env } });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
     process_[name].setEncoding("utf8").on("data", (text: string) => {

@@ -1,20 +1,24 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { passTar } from "../../src/engine/layer-pass.ts";
 import { type LayerWriter, LowersNeeded, type WrittenLayer } from "../../src/layer/apply/layer-writer.ts";
 import { overlayTarget } from "../../src/layer/apply/overlay-target.ts";
 import { treeTarget } from "../../src/layer/apply/tree-target.ts";
 import { Warnings } from "../../src/layer/apply/warnings.ts";
 import { openDirectory } from "../../src/sys/at.ts";
+import { copyTree } from "../../src/sys/copy-tree.ts";
 import { MS_RDONLY } from "../../src/sys/flags.ts";
 import { tryMount, tryUnmount } from "../../src/sys/mount.ts";
 import { emptyDirectory } from "../../src/sys/remove-tree.ts";
 import type { TarEntry } from "../../src/tar/entry.ts";
 import { changeset } from "../../src/union/changeset.ts";
 import { classifyEntry, cleanPath, pathKey } from "../../src/union/entry-path.ts";
-import { mergeLayers } from "../../src/view/merged-tree.ts";
+import { exportTree } from "../../src/view/export.ts";
+import { contentOf } from "../../src/view/lookup.ts";
+import { type MergedTree, mergeLayers } from "../../src/view/merged-tree.ts";
 import { lines, snapshot } from "../support/snapshot.ts";
-import { snapshotOf } from "./memory.ts";
-import { contentOf, type Layers } from "./random-layers.ts";
+import { snapshotOf, treeInMemory } from "./memory.ts";
+import { contentOf as contentOfEntry, type Layers } from "./random-layers.ts";
 
 /* The layers applied in each of the ways there are, each ending in a picture of the whole tree. */
 
@@ -89,8 +93,57 @@ export function throughOverlay<T>(lowers: readonly string[], scratch: string, ac
   }
 }
 
+/** Each in a directory of its own that begins as a copy of the one below, as the storage driver vfs has them. */
+export function inCopies(layers: Layers, scratch: string): string[] {
+  const copies = newDirectory(scratch, "copies");
+  let top = newDirectory(copies, "empty");
+  for (const [index, entries] of layers.entries()) {
+    const own = newDirectory(copies, String(index));
+    if (index > 0) copyTree(top, own);
+    writeToTree(own, entries, index);
+    top = own;
+  }
+  return lines(snapshot(top));
+}
+
+/** The merged tree in memory, and the same after it was exported as one tar and read again. */
+export async function inMemoryAndExported(layers: Layers): Promise<{ merged: string[]; exported: string[] }> {
+  const { tree, read } = await merge(layers);
+  const start = { path: "", node: tree.root };
+  const archive = exportTree(start, {
+    name: Buffer.alloc(0),
+    withStart: tree.root.layer >= 0,
+    async *content(file) {
+      const { layer, name } = contentOf(file);
+      yield Buffer.from(read(layer, name), "latin1");
+    },
+  });
+  const exported = await treeInMemory([await entriesWithContent(archive)]);
+  return { merged: lines(snapshotOf(tree, read)), exported: lines(exported) };
+}
+
+async function entriesWithContent(archive: AsyncIterable<Buffer>): Promise<{ entry: TarEntry; content: string }[]> {
+  const entries: { entry: TarEntry; content: string }[] = [];
+  for await (const { entry, content } of passTar(
+    archive,
+    () => Buffer.alloc(0),
+    () => true,
+    undefined,
+  )) {
+    const bytes: Buffer[] = [];
+    if (content !== null) for await (const chunk of content) bytes.push(chunk);
+    entries.push({ entry, content: Buffer.concat(bytes).toString("latin1") });
+  }
+  return entries;
+}
+
 /** The merged tree in memory. */
 export async function inMemory(layers: Layers): Promise<string[]> {
+  const { tree, read } = await merge(layers);
+  return lines(snapshotOf(tree, read));
+}
+
+async function merge(layers: Layers): Promise<{ tree: MergedTree; read: (layer: number, name: Buffer) => string }> {
   const contents = new Map<string, string>();
   const noting = layers.map((entries, layer) =>
     entries.map((entry, index) => {
@@ -98,19 +151,19 @@ export async function inMemory(layers: Layers): Promise<string[]> {
       // A file below a name that aufs reserves is in no layer; the first link to it is.
       const source = isReserved(entry.linkname) ? entries.findIndex(({ name }) => isSame(name, entry.linkname)) : index;
       const size = entries[source]?.size ?? 0;
-      contents.set(`${layer}/${storedName}`, contentOf(layer, source, size).toString("latin1"));
+      contents.set(`${layer}/${storedName}`, contentOfEntry(layer, source, size).toString("latin1"));
       return { entry, storedName };
     }),
   );
   const tree = await mergeLayers(noting);
-  return lines(snapshotOf(tree, (layer, name) => contents.get(`${layer}/${name}`) ?? "lost"));
+  return { tree, read: (layer, name) => contents.get(`${layer}/${name}`) ?? "lost" };
 }
 
 export function write(writer: LayerWriter, entries: readonly TarEntry[], layer: number): void {
   const changes = changeset(writer, { duplicates: "refuse" });
   for (const [index, entry] of entries.entries()) {
     changes.add(entry);
-    if (entry.kind === "file" && entry.size > 0) writer.write(contentOf(layer, index, entry.size), 0);
+    if (entry.kind === "file" && entry.size > 0) writer.write(contentOfEntry(layer, index, entry.size), 0);
     writer.endEntry();
   }
 }

@@ -1,17 +1,17 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { IMAGE_ID, runCommand } from "../../../test/support/command-line.ts";
+import { IMAGE_ID, OTHER_ID, runCommand } from "../../../test/support/command-line.ts";
 import type { Engine } from "../../engine/engine.ts";
 
 describe("layerfs save", () => {
   it("writes an archive to stdout, and nothing else", async () => {
     const save: Engine["save"] = async (_images, target) => {
       if ("stream" in target) target.stream.write("archive");
-      return [{ id: IMAGE_ID, names: ["nginx:latest"] }];
+      return [{ id: IMAGE_ID, digest: OTHER_ID, names: ["nginx:latest"] }];
     };
     const { status, stdout, stderr, calls } = await runCommand(["save", "nginx", "redis:7"], { engine: { save } });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "archive", stderr: "" });
-    const options = { compression: "none", signal: expect.any(AbortSignal) };
+    const options = { signal: expect.any(AbortSignal) };
     expect(calls[0]).toMatchObject(["save", ["nginx", "redis:7"], { stream: expect.any(Writable) }, options]);
   });
 
@@ -35,7 +35,7 @@ describe("layerfs save", () => {
 
   it("gives what was saved as JSON, where stdout is not the archive", async () => {
     const { stdout } = await runCommand(["save", "-o", "a.tar", "nginx", "--format", "json"]);
-    expect(JSON.parse(stdout)).toEqual([{ id: IMAGE_ID, names: ["nginx:latest"] }]);
+    expect(JSON.parse(stdout)).toEqual([{ id: IMAGE_ID, digest: OTHER_ID, names: ["nginx:latest"] }]);
   });
 
   it("passes on form, compression and platform", async () => {

@@ -4,13 +4,14 @@ import { parseSourceName } from "../../source/source-name.ts";
 import type { Context } from "../context.ts";
 import { withProgress } from "../progress.ts";
 import { withSession } from "../session.ts";
+import { compressOption } from "../settings.ts";
 import { usageError } from "../usage.ts";
 import { verb } from "../verb.ts";
 
 interface SaveWords {
   readonly output?: string;
   readonly as?: "docker" | "oci";
-  readonly compress: "gzip" | "zstd" | "none";
+  readonly compress?: "gzip" | "zstd" | "none";
   readonly platform?: string;
 }
 
@@ -34,9 +35,7 @@ export function saveCommand(context: Context): Command {
       "a file, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME] (default: stdout)",
     )
     .addOption(new Option("--as <form>", "form of the archive (default: docker)").choices(["docker", "oci"]))
-    .addOption(
-      new Option("--compress <way>", "how layers are packed").choices(["gzip", "zstd", "none"]).default("none"),
-    )
+    .addOption(compressOption("how layers are packed (default: none)"))
     .option("--platform <platform>", "OS/ARCHITECTURE[/VARIANT] that the images must have")
     .action(async (images: string[], options: SaveWords, command: Command) => {
       const target = saveTarget(options, context);

@@ -64,7 +64,7 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
 }
 
 async function* openTar(bytes: LayerBytes, options: UnpackOptions): AsyncGenerator<Buffer> {
-  if (bytes.kind === "stored") return yield* openStoredTar(bytes);
+  if (bytes.kind === "stored") return yield* openStoredTar(bytes, { reuseBuffer: true });
   // The reader is done with a chunk when it asks for the next; an inflating stream holds several.
   const isTar = detectCompression(await firstBytes(bytes, options.signal)) === "none";
   const blob = verifiedBlob(bytes, isTar, options);
@@ -112,10 +112,10 @@ function isFaultOfBytes(error: unknown): boolean {
 async function* readBlob(bytes: BlobBytes, reuseBuffer: boolean, signal: AbortSignal): AsyncGenerator<Buffer> {
   const { fd, offset, length } = bytes.extent;
   let buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length));
-  let there = 0;
   for (let done = 0; done < length; ) {
-    if (there <= done) there = await untilThere(bytes, done + 1, signal);
-    const size = Math.min(READ_SIZE, there - done);
+    // Buffers of many sizes would leave the memory in pieces.
+    const size = Math.min(READ_SIZE, length - done);
+    await untilThere(bytes, done + size, signal);
     if (!reuseBuffer) buffer = Buffer.allocUnsafeSlow(size);
     const { bytesRead } = await readAt(fd, buffer, 0, size, offset + done);
     if (bytesRead === 0) {
@@ -126,11 +126,9 @@ async function* readBlob(bytes: BlobBytes, reuseBuffer: boolean, signal: AbortSi
   }
 }
 
-/** Resolves with how many bytes of the blob can be read: at least `wanted`, and all of them where none is to come. */
-async function untilThere({ extent, arrival }: BlobBytes, wanted: number, signal: AbortSignal): Promise<number> {
-  if (arrival === undefined) return extent.length;
-  const there = await waitForBytes(arrival, wanted - 1, signal);
-  if (there !== null) return Math.min(there, extent.length);
+/** Waits until the first `wanted` bytes of the blob can be read. */
+async function untilThere({ arrival }: BlobBytes, wanted: number, signal: AbortSignal): Promise<void> {
+  if (arrival === undefined || (await waitForBytes(arrival, wanted, signal))) return;
   // Whoever fetches the layer knows the reason, and tells that.
   throw new LayerfsError("CANCELLED", "the layer was not finished: its bytes were not fetched");
 }

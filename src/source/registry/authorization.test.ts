@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { collect } from "../../../test/support/apply.ts";
@@ -176,6 +179,27 @@ describe("a registry that asks for a token", () => {
     await expect(client.repository({ domain: proxy.host, path: "lab/a" }).fetchManifest("1", {})).rejects.toMatchObject(
       { code: "REGISTRY", message: expect.stringContaining("http://evil.example/token") },
     );
+  });
+
+  it("is not waited for any longer once the user has had enough", async () => {
+    const silent = createServer(() => {});
+    silent.listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    await using server = await startRegistry();
+    await using proxy = await startFaultProxy(server);
+    const challenge = `Bearer realm="http://127.0.0.1:${(silent.address() as AddressInfo).port}/token"`;
+    proxy.rules = [{ fault: { answer: { status: 401, headers: { "WWW-Authenticate": challenge } } } }];
+    const controller = new AbortController();
+    await using client = registryClient({ ...QUIET_SETTINGS, stallTimeout: 300_000 });
+    const repository = client.repository({ domain: proxy.host, path: "lab/a" });
+    const fetching = repository.fetchManifest("1", { signal: controller.signal });
+    silent.once("connection", () => controller.abort());
+    try {
+      await expect(fetching).rejects.toMatchObject({ code: "CANCELLED" });
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
   });
 
   it.each([

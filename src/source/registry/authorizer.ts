@@ -85,7 +85,9 @@ export function authorizer(options: AuthorizerOptions): Authorizer {
   };
   const forget = async (bearer: string): Promise<void> => {
     for (const [key, kept] of tokens) {
-      if (`Bearer ${(await kept).token.bearer}` === bearer) tokens.delete(key);
+      // One that fails is told to whoever asked for it.
+      const found = await kept.catch(() => null);
+      if (found !== null && `Bearer ${found.token.bearer}` === bearer) tokens.delete(key);
     }
   };
   const header = async (scopes: readonly string[]): Promise<string | null> => {

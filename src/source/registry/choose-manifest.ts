@@ -30,7 +30,7 @@ export async function chooseManifest(
   const descriptor = { mediaType: named.mediaType, digest: named.digest, size: named.bytes.length };
   const documents = repositoryDocuments(repository, named, options);
   const chosen = isIndex(named.mediaType) ? await selectManifest(documents, descriptor, wanted) : descriptor;
-  const manifest = parseManifest(await documents.read(chosen));
+  const manifest = parseManifest(await documents.read(chosen), documents.title);
   if (!isImageConfig(manifest.config.mediaType)) throw artifactInstead(documents.title, manifest);
   return { digest: named.digest, manifest };
 }

@@ -20,21 +20,27 @@ const PASSING: ReadonlyMap<string, string> = new Map([
 const CERTIFICATE = /^(?:CERT_|ERR_TLS_CERT|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|INVALID_CA|HOSTNAME_MISMATCH|CRL_)/;
 const NO_TLS = /^(?:EPROTO|ERR_SSL_)/;
 
-/**
- * The LayerfsError for what undici or Node.js threw when it talked to the host of the URL; anything else is returned as
- * it is. `title` says what for: `registry r.example: manifest lab/x:1`.
- */
-export function connectionFailure(error: unknown, { host }: URL, title: string): unknown {
+/** Whom was talked to. */
+export interface Place {
+  /** `HOST[:PORT]`. */
+  readonly host: string;
+  /** The proxy between, if there is one. */
+  readonly proxy: string | null;
+  /** What for: `registry r.example: manifest lab/x:1`. */
+  readonly title: string;
+}
+
+/** The LayerfsError for what undici or Node.js threw; anything else is returned as it is. */
+export function connectionFailure(error: unknown, { host, proxy, title }: Place): unknown {
   const cause = rootCause(error);
   const code = codeOf(cause);
   if (code === null) return error;
+  const whom = printable(proxy === null ? host : `${host} through the proxy ${proxy}`);
   const known = PASSING.get(code);
   if (known !== undefined) {
-    return passing(
-      new LayerfsError("REGISTRY", `${title}: ${printable(host)} ${known} (${code})`, { cause: error, errno: code }),
-    );
+    return passing(new LayerfsError("REGISTRY", `${title}: ${whom} ${known} (${code})`, { cause: error, errno: code }));
   }
-  return new LayerfsError("REGISTRY", `${title}: ${printable(host)} ${describe(cause, code)}`, {
+  return new LayerfsError("REGISTRY", `${title}: ${whom} ${describe(cause, code)}`, {
     hint: hintFor(code, host),
     cause: error,
     errno: code,

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { type Digest, digestAlgorithm, digestOf, parseDigest } from "../../core/digest.ts";
-import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../../core/errors.ts";
 import { MAX_JSON_BYTES, parseJson } from "../../core/json.ts";
 import { isIndex, isManifest, isSchema1, MEDIA_TYPE } from "../../core/media-types.ts";
-import { htmlNote } from "./refusal.ts";
+import { htmlInstead } from "./refusal.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { FetchedManifest, RequestOptions } from "./repository.ts";
 import { fetching, pullScopes, type RepositoryHosts } from "./repository-hosts.ts";
@@ -38,7 +38,7 @@ export function fetchManifest(
     const title = titleOf(host, object);
     const bytes = await readBounded(answer, title);
     const type = (answer.header("content-type") ?? "").split(";", 1)[0]!.trim().toLowerCase();
-    if (type.includes("html")) throw html(answer, title);
+    if (type.includes("html")) throw htmlInstead(answer, title, "a manifest");
     return {
       bytes,
       digest: verify(bytes, wanted, promised(answer, title), title),
@@ -125,11 +125,4 @@ function tooLarge(title: string, found: number): LayerfsError {
     "LIMIT_EXCEEDED",
     `${title}: expected at most ${MAX_JSON_BYTES} bytes, found ${found} or more`,
   );
-}
-
-function html(answer: Answer, title: string): LayerfsError {
-  const note = htmlNote(answer.header("content-type") ?? "", answer);
-  return new LayerfsError("REGISTRY", `${title}: expected a manifest${note}`, {
-    hint: `is there a registry at ${printable(answer.url.host)}? A proxy or a login page may have answered`,
-  });
 }

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { insecureRegistries } from "./insecure-registries.ts";
+import { insecureRegistries, insecurityOf } from "./insecure-registries.ts";
 
 it.each(["localhost", "localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]:5000", "LOCALHOST"])(
   "trusts this machine as %s",
@@ -26,6 +26,17 @@ it.each([
   ["what only begins like this machine", "10.0.0.0/8", "127.0.0.1.r.invalid"],
 ])("does not trust %s", async (_, entry, host) => {
   expect(await insecureRegistries([entry])(host)).toBeNull();
+});
+
+it.each([
+  ["r.example:443", "https://r.example/", true],
+  ["r.example", "https://r.example:443/", true],
+  ["r.example:80", "http://r.example/", true],
+  ["r.example:443", "http://r.example/", false],
+  ["r.example", "https://r.example:444/", false],
+])("listed as %s: is %s insecure? %s", async (entry, url, expected) => {
+  const found = await insecurityOf(insecureRegistries([entry]), new URL(url));
+  expect(found !== null).toBe(expected);
 });
 
 it("says where a name of a listed network lies, so that it is not looked up again", async () => {

@@ -36,6 +36,15 @@ export function insecureRegistries(list: readonly string[]): InsecureRegistries 
   };
 }
 
+/** The same for a URL, whose host may be listed with the port that its protocol implies or without. */
+export async function insecurityOf(
+  insecure: InsecureRegistries,
+  { host, port, protocol }: URL,
+): Promise<Insecurity | null> {
+  const found = await insecure(host);
+  return found !== null || port !== "" ? found : insecure(`${host}:${protocol === "https:" ? 443 : 80}`);
+}
+
 /** `HOST` of `HOST[:PORT]`, without the brackets of an IPv6 address. */
 export function hostname(host: string): string {
   return host.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");

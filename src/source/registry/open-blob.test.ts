@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { collect } from "../../../test/support/apply.ts";
 import { randomBytesOf } from "../../../test/support/random.ts";
 import { type FaultProxy, startFaultProxy } from "../../../test/support/registry/fault-proxy.ts";
-import type { Fault, FaultRule } from "../../../test/support/registry/faults.ts";
+import { type Fault, type FaultRule, htmlFault } from "../../../test/support/registry/faults.ts";
 import { pushBlob } from "../../../test/support/registry/push-image.ts";
 import { registry, startRegistry, type TestRegistry } from "../../../test/support/registry/registry.ts";
 import { QUIET_SETTINGS } from "../../../test/support/registry/settings.ts";
@@ -115,6 +115,13 @@ describe("a blob", () => {
     ["a compression", { "Content-Encoding": "gzip" }, "REGISTRY"],
   ] as [string, Record<string, string | null>, string][])("is refused with %s", async (_, headers, code) => {
     await expect(fetch(blobs({ headers }), { offset: 100 })).rejects.toMatchObject({ code });
+  });
+
+  it("is refused where a web page comes in its place", async () => {
+    await expect(fetch(blobs(htmlFault()))).rejects.toMatchObject({
+      code: "REGISTRY",
+      message: expect.stringMatching(/expected a blob.*answers HTML \(text\/html; charset=utf-8, status 200\)/),
+    });
   });
 
   it("ends at once when it is cancelled", async () => {

@@ -1,5 +1,6 @@
 import type { Descriptor } from "../../core/descriptor.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
+import { htmlInstead } from "./refusal.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { RequestOptions } from "./repository.ts";
 import { dropMirror, pullScopes, type RepositoryHosts, retryOptions } from "./repository-hosts.ts";
@@ -97,8 +98,12 @@ function startOf(answer: Answer, blob: Blob, { position }: Progress, title: stri
     throw protocol(title, `Content-Encoding ${printable(encoding.slice(0, 40))}`, "the bytes as they are");
   }
   if (answer.status === 416) throw wrongSize(title, blob, sizeIn(answer) ?? `at most ${position}`);
+  const length = answer.header("content-length");
+  const isHtml = /html/i.test(answer.header("content-type") ?? "");
+  // A blob is whatever it is; but a page of a length that is not the blob's comes from somebody else.
+  if (isHtml && Number(length ?? -1) !== blob.size - (answer.status === 206 ? position : 0))
+    throw htmlInstead(answer, title, "a blob");
   if (answer.status === 200) {
-    const length = answer.header("content-length");
     if (length !== undefined && Number(length) !== blob.size) throw wrongSize(title, blob, printable(length));
     return 0;
   }

@@ -56,7 +56,7 @@ it.each([
 
 const secure = new URL("https://r.example/v2/lab/a/blobs/x?a=b");
 const resolve = (location: string): Promise<URL> =>
-  resolveLocation(location, secure, "blob x", async (host) => host === "127.0.0.1:5000");
+  resolveLocation(location, secure, "blob x", async ({ host }) => host === "127.0.0.1:5000");
 
 it("does not follow one from https to plain http, but to this machine", async () => {
   expect((await resolve("http://127.0.0.1:5000/x")).href).toBe("http://127.0.0.1:5000/x");

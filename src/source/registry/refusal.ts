@@ -10,6 +10,8 @@ const MAX_TEXT = 400;
 /** Statuses after which the same request may well succeed. */
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
+const HTML_HINT = "is there a registry at this address? A proxy or a login page may have answered";
+
 interface RegistryFault {
   readonly code: string;
   readonly message: string;
@@ -17,12 +19,12 @@ interface RegistryFault {
 
 /**
  * The failure that an answer means, whose body is read for it. `object` names registry and what was asked for:
- * `registry r.example: manifest lab/x:1`.
+ * `registry r.example: manifest lab/x:1`, and `registry` is its name.
  *
  * Codes: UNAUTHORIZED (401, 403), NOT_FOUND (404), RATE_LIMITED (429), DIGEST_MISMATCH (the registry found the bytes to
  * be others), else REGISTRY.
  */
-export async function refusal(answer: Answer, object: string): Promise<LayerfsError> {
+export async function refusal(answer: Answer, object: string, registry: string): Promise<LayerfsError> {
   const text = await readText(answer);
   const type = answer.header("content-type") ?? "";
   const isHtml = /html/i.test(type) || /^\s*<(?:!doctype|html)/i.test(text);
@@ -30,14 +32,20 @@ export async function refusal(answer: Answer, object: string): Promise<LayerfsEr
   const said = isHtml ? htmlNote(type, answer) : saidBy(faults);
   const code = codeOf(answer, faults, isHtml);
   const message = `${object}: ${describe(code, answer)}${said}${limitsOf(answer)}`;
-  const error = new LayerfsError(code, message, { hint: hintFor(code, isHtml) });
+  const error = new LayerfsError(code, message, { hint: hintFor(code, isHtml, registry) });
   if (!PASSING_STATUSES.has(answer.status)) return error;
   return passing(error, parseRetryAfter(answer.header("retry-after"), Date.now()));
 }
 
 /** `an answer of type text/html …` for an answer whose body is no JSON of a registry. */
-export function htmlNote(type: string, { status, url }: Answer): string {
+function htmlNote(type: string, { status, url }: Answer): string {
   return `; ${printable(url.host)} answers HTML (${printable(type.slice(0, 100)) || "no content type"}, status ${status})`;
+}
+
+/** The failure of an answer that should have been something else, and is a page for people. */
+export function htmlInstead(answer: Answer, object: string, expected: string): LayerfsError {
+  const note = htmlNote(answer.header("content-type") ?? "", answer);
+  return new LayerfsError("REGISTRY", `${object}: expected ${expected}${note}`, { hint: HTML_HINT });
 }
 
 function codeOf({ status }: Answer, faults: readonly RegistryFault[], isHtml: boolean): ErrorCode {
@@ -55,9 +63,11 @@ function describe(code: ErrorCode, { status, url }: Answer): string {
   return `unexpected status ${status}`;
 }
 
-function hintFor(code: ErrorCode, isHtml: boolean): string | undefined {
-  if (isHtml) return "is there a registry at this address? A proxy or a login page may have answered";
-  if (code === "UNAUTHORIZED") return "log in with layerfs login, with an account that may do this";
+function hintFor(code: ErrorCode, isHtml: boolean, registry: string): string | undefined {
+  if (isHtml) return HTML_HINT;
+  if (code === "UNAUTHORIZED") {
+    return `is the name right? Then log in with an account that may do this: layerfs login ${printable(registry)}`;
+  }
   if (code === "RATE_LIMITED") return "wait, or log in: registries allow more to those that they know";
   return undefined;
 }

@@ -6,7 +6,7 @@ import { type Authorizer, authorizer } from "./authorizer.ts";
 import { type CredentialPlace, eraseCredentials, findCredentials, storeCredentials } from "./credential-store.ts";
 import type { Credentials, PasswordCredentials } from "./credentials.ts";
 import { fetchManifest, MANIFEST_TYPES } from "./fetch-manifest.ts";
-import { insecureRegistries } from "./insecure-registries.ts";
+import { insecureRegistries, insecurityOf } from "./insecure-registries.ts";
 import { listTags } from "./list-tags.ts";
 import { verifyCredentials } from "./login.ts";
 import { openBlob } from "./open-blob.ts";
@@ -46,10 +46,10 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
   const insecure = insecureRegistries(settings.insecureRegistries);
   const wire = transport(settings, insecure);
   const hosts = new Map<string, RegistryHost>();
-  const isInsecure = async (host: string): Promise<boolean> => (await insecure(host)) !== null;
+  const isInsecure = async (url: URL): Promise<boolean> => (await insecurityOf(insecure, url)) !== null;
 
-  const isTrusted = async ({ protocol, host }: URL): Promise<boolean> =>
-    protocol === "https:" || (protocol === "http:" && (await isInsecure(host)));
+  const isTrusted = async (url: URL): Promise<boolean> =>
+    url.protocol === "https:" || (url.protocol === "http:" && (await isInsecure(url)));
   const makeAuthorizer = (
     name: string,
     host: string,
@@ -68,7 +68,7 @@ export function registryClient(given: RegistrySettings = {}): RegistryClient {
   const basesOf = async (domain: string): Promise<URL[]> => {
     const host = hostOf(domain);
     const https = new URL(`https://${host}/`);
-    return (await isInsecure(host)) ? [https, new URL(`http://${host}/`)] : [https];
+    return (await isInsecure(https)) ? [https, new URL(`http://${host}/`)] : [https];
   };
   const known = (name: string, make: () => RegistryHost): RegistryHost => {
     const host = hosts.get(name) ?? make();

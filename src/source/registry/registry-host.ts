@@ -1,3 +1,4 @@
+import { orCancelled } from "../../core/cancellation.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Authorizer } from "./authorizer.ts";
 import { refusal } from "./refusal.ts";
@@ -24,8 +25,8 @@ export interface HostRequest {
 export interface RegistryHost {
   /** As the user names it, for messages. */
   readonly name: string;
-  /** Whether a host, `HOST[:PORT]`, may be talked to over plain http. */
-  readonly isInsecure: (host: string) => Promise<boolean>;
+  /** Whether a URL's host may be talked to over plain http. */
+  readonly isInsecure: (url: URL) => Promise<boolean>;
   /**
    * Sends a request once: credentials only to the registry's own origin, and redirects followed. Codes: UNAUTHORIZED,
    * NOT_FOUND, RATE_LIMITED, DIGEST_MISMATCH, REGISTRY, CANCELLED; those that may be gone at another attempt are
@@ -40,7 +41,7 @@ export interface HostOptions {
   readonly bases: () => Promise<readonly URL[]>;
   readonly transport: Transport;
   readonly authorizer: Authorizer;
-  readonly isInsecure: (host: string) => Promise<boolean>;
+  readonly isInsecure: (url: URL) => Promise<boolean>;
 }
 
 const MAX_REDIRECTS = 10;
@@ -49,48 +50,46 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 export function registryHost(options: HostOptions): RegistryHost {
   const { name, authorizer } = options;
   let base: Promise<URL> | null = null;
-  const findBase = async (signal: AbortSignal | undefined): Promise<URL> => {
-    base ??= firstThatAnswers(options, signal);
-    try {
-      return await base;
-    } catch (error) {
+  const findBase = (): Promise<URL> => {
+    base ??= firstThatAnswers(options);
+    base.catch(() => {
       base = null;
-      throw error;
-    }
+    });
+    return base;
   };
   return {
     name,
     isInsecure: options.isInsecure,
     send: async (request) => {
-      const origin = await findBase(request.signal);
+      // What many requests wait for is not ended with one of them.
+      const { signal } = request;
+      const origin = await orCancelled(findBase(), signal);
       const url = typeof request.to === "string" ? new URL(`v2/${request.to}`, origin) : request.to;
       const exchange = (authorization: string | null): Promise<Answer> =>
         followRedirects(options, origin, url, request, authorization);
-      const sent = await authorizer.header(request.scopes);
+      const sent = await orCancelled(authorizer.header(request.scopes), signal);
       let answer = await exchange(sent);
       if (answer.status === 401 && answer.url.origin === origin.origin) {
-        const next = await authorizer.answer(answer.headers("www-authenticate"), request.scopes, sent);
+        const challenges = answer.headers("www-authenticate");
+        const next = await orCancelled(authorizer.answer(challenges, request.scopes, sent), signal);
         if (next !== null) {
           await answer.discard();
           answer = await exchange(next);
         }
       }
       if (request.accept.includes(answer.status)) return answer;
-      throw await refusal(answer, `registry ${name}: ${request.object}`);
+      throw await refusal(answer, `registry ${name}: ${request.object}`, name);
     },
   };
 }
 
-async function firstThatAnswers(
-  { name, bases, transport }: HostOptions,
-  signal: AbortSignal | undefined,
-): Promise<URL> {
+async function firstThatAnswers({ name, bases, transport }: HostOptions): Promise<URL> {
   const found = await bases();
   for (const [index, base] of found.entries()) {
     if (index === found.length - 1) return base;
     try {
       const purpose = { host: base.host, title: `registry ${name}` };
-      const answer = await transport.send(new URL("v2/", base), { method: "GET", headers: {}, signal }, purpose);
+      const answer = await transport.send(new URL("v2/", base), { method: "GET", headers: {} }, purpose);
       await answer.discard();
       return base;
     } catch (error) {
@@ -135,13 +134,13 @@ export async function resolveLocation(
   location: string,
   from: URL,
   object: string,
-  isInsecure: (host: string) => Promise<boolean>,
+  isInsecure: (url: URL) => Promise<boolean>,
 ): Promise<URL> {
   const url = URL.canParse(location, from.href) ? new URL(location, from) : null;
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new LayerfsError("REGISTRY", `${object}: ${printable(from.host)} leads to what is no URL of http or https`);
   }
-  if (url.protocol === "http:" && from.protocol === "https:" && !(await isInsecure(url.host))) {
+  if (url.protocol === "http:" && from.protocol === "https:" && !(await isInsecure(url))) {
     throw new LayerfsError(
       "REGISTRY",
       `${object}: ${printable(from.host)} leads from https to plain http at ${printable(url.host)}, which is refused`,

@@ -3,9 +3,12 @@ import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts"
 import type { Descriptor } from "../../core/descriptor.ts";
 import type { Digest } from "../../core/digest.ts";
 import type { ImageSource, Layer } from "../../core/image.ts";
+import { isIndex } from "../../core/media-types.ts";
 import { hostPlatform, type Platform } from "../../core/platform.ts";
 import { type NamedReference, withDefaultTag } from "../../core/reference.ts";
 import { checkCompression, readManifestImage } from "../manifest-image.ts";
+import type { ManifestSource } from "../manifest-source.ts";
+import { selectManifest } from "../select-manifest.ts";
 import { chooseManifest, repositoryDocuments } from "./choose-manifest.ts";
 import { registryClient } from "./registry-client.ts";
 import type { Repository, RequestOptions } from "./repository.ts";
@@ -42,6 +45,33 @@ export async function openRegistrySource(
     return { images: [image], [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+/** The manifest or index that a registry has under a reference, as it is. Codes: those of `fetchManifest`, `selectManifest`. */
+export async function openRegistryManifests(
+  reference: NamedReference,
+  options: RegistrySourceOptions & { readonly all: boolean },
+): Promise<ManifestSource> {
+  const { signal, onRetry } = options;
+  const { tag, digest, domain, path } = withDefaultTag(reference);
+  const client = registryClient(options.registries);
+  try {
+    const repository = client.repository(reference);
+    const named = await repository.fetchManifest(digest ?? tag!, { signal, onRetry });
+    const documents = repositoryDocuments(repository, named, { signal, onRetry });
+    const root = { mediaType: named.mediaType, digest: named.digest, size: named.bytes.length };
+    const isChoice = !options.all && isIndex(named.mediaType);
+    const descriptor = isChoice ? await selectManifest(documents, root, options.platform ?? hostPlatform()) : root;
+    return {
+      documents,
+      roots: [{ descriptor, names: tag === undefined ? [] : [{ domain, path, tag }] }],
+      openBlob: (blob) => repository.openBlob(blob, { signal, onRetry }),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await client[Symbol.asyncDispose]();
     throw error;
   }
 }

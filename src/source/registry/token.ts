@@ -47,7 +47,7 @@ export async function requestToken(
       ? await send(realm.url, postRequest(request, credentials.token))
       : await send(getURL(request), getRequest(credentials));
   const object = `registry ${registry}: access token of ${printable(realm.url.host)}`;
-  if (answer.status !== 200) throw refused(await refusal(answer, object), credentials, registry);
+  if (answer.status !== 200) throw refused(await refusal(answer, object, registry), credentials, registry);
   return readToken(await readBounded(answer, object), object);
 }
 

@@ -53,7 +53,9 @@ describe("a registry with TLS", () => {
     for (const settings of others) {
       await expect(fetch(domain, { ...settings, environment })).rejects.toMatchObject({
         code: "REGISTRY",
-        message: expect.stringContaining(`${domain} has a certificate that is not trusted`),
+        message: expect.stringContaining(
+          `${domain} through the proxy ${proxy.url.slice("http://".length)} has a certificate that is not trusted`,
+        ),
         hint: expect.stringContaining(`/etc/docker/certs.d/${domain}/ca.crt`),
       });
     }
@@ -156,6 +158,15 @@ describe("a mirror of Docker Hub", () => {
 });
 
 describe("a registry that cannot be reached", () => {
+  it("is told with the proxy that stands between", async () => {
+    await expect(
+      fetch("r.example", { environment: { HTTPS_PROXY: "http://me:secret@127.0.0.1:1" } }),
+    ).rejects.toMatchObject({
+      code: "REGISTRY",
+      message: expect.stringContaining("r.example through the proxy 127.0.0.1:1 refused the connection"),
+    });
+  });
+
   it("is told as that, with its name", async () => {
     const failure = fetch("127.0.0.1:1", {});
     await expect(failure).rejects.toMatchObject({

@@ -1,11 +1,14 @@
 import type { LookupFunction } from "node:net";
 import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
-import { Agent, type Dispatcher, ProxyAgent } from "undici";
+import type { Dispatcher, ProxyAgent as ProxyOptions } from "undici";
+// The parts alone: undici's own entry takes 12 MB more memory. Proxies need all of it.
+import sendRequest from "undici/lib/api/api-request.js";
+import Agent from "undici/lib/dispatcher/agent.js";
 import { throwIfCancelled } from "../../core/cancellation.ts";
 import { type Certificates, readCertificates, readRootCertificates } from "./certificates.ts";
-import { connectionFailure } from "./connection-failure.ts";
-import type { InsecureRegistries } from "./insecure-registries.ts";
+import { connectionFailure, type Place } from "./connection-failure.ts";
+import { type InsecureRegistries, insecurityOf } from "./insecure-registries.ts";
 import { proxyFor } from "./proxy.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import { watchedBody } from "./watched-body.ts";
@@ -73,9 +76,10 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
     send: async (url, request, { host, title }) => {
       throwIfCancelled(request.signal);
       const dispatcher = await dispatcherFor(url, host);
+      const place = { host: url.host, proxy: proxyFor(url, settings.environment)?.host ?? null, title };
       const body = request.body === undefined ? null : watchedBody(request.body, settings.stallTimeout);
       try {
-        const response = await dispatcher.request({
+        const response = await sendRequest.call(dispatcher, {
           origin: url.origin,
           path: url.pathname + url.search,
           method: request.method,
@@ -87,11 +91,11 @@ export function transport(settings: ResolvedSettings, insecure: InsecureRegistri
             body === null ? settings.stallTimeout : Math.max(UPLOAD_ANSWER_TIMEOUT, settings.stallTimeout),
           bodyTimeout: settings.stallTimeout,
         });
-        return answer(url, response, title, request.signal);
+        return answer(url, response, place, request.signal);
       } catch (error) {
         throwIfCancelled(request.signal);
         if (body?.failure !== undefined) throw body.failure;
-        throw connectionFailure(body?.stalled.aborted ? body.stalled.reason : error, url, title);
+        throw connectionFailure(body?.stalled.aborted ? body.stalled.reason : error, place);
       } finally {
         body?.end();
       }
@@ -115,7 +119,7 @@ async function openDispatcher(
   insecure: InsecureRegistries,
   roots: Roots,
 ): Promise<Dispatcher> {
-  const insecurity = await insecure(url.host);
+  const insecurity = await insecurityOf(insecure, url);
   const proxy = proxyFor(url, settings.environment);
   const isTLS = url.protocol === "https:";
   const tls: TlsOptions = {
@@ -128,9 +132,10 @@ async function openDispatcher(
     return new Agent({ connect: { ...tls, ...(address !== null && { lookup: only(address) }) } });
   }
   const own = (await readCertificates(settings.certificateDirectories, proxy.host)) ?? {};
+  const { ProxyAgent } = await import("undici");
   const proxyTls = proxy.protocol === "https:" ? { secureContext: await contextFor(own, roots) } : {};
   // undici's types want all that node:net could be told.
-  const options = { requestTls: tls, proxyTls } as Pick<ProxyAgent.Options, "requestTls" | "proxyTls">;
+  const options = { requestTls: tls, proxyTls } as Pick<ProxyOptions.Options, "requestTls" | "proxyTls">;
   return new ProxyAgent({ ...options, uri: proxy.href, proxyTunnel: false });
 }
 
@@ -147,10 +152,18 @@ async function contextFor({ ca, cert, key }: Certificates, roots: Roots): Promis
 }
 
 /** A host's own certificates; without any the CA of the registry that led there, but never its client certificate. */
-async function certificatesFor(host: string, registry: string, settings: ResolvedSettings): Promise<Certificates> {
-  const own = await readCertificates(settings.certificateDirectories, host);
+async function certificatesFor(
+  host: string,
+  registry: string,
+  { certificateDirectories }: ResolvedSettings,
+): Promise<Certificates> {
+  // A URL does not show the port 443, which the registry's name may have.
+  const read = async (name: string): Promise<Certificates | null> =>
+    (await readCertificates(certificateDirectories, name)) ??
+    (/:\d+$/.test(name) ? null : readCertificates(certificateDirectories, `${name}:443`));
+  const own = await read(host);
   if (own !== null || host === registry) return own ?? {};
-  const { ca } = (await readCertificates(settings.certificateDirectories, registry)) ?? {};
+  const { ca } = (await read(registry)) ?? {};
   return ca === undefined ? {} : { ca };
 }
 
@@ -163,14 +176,14 @@ function only(address: string): LookupFunction {
   };
 }
 
-function answer(url: URL, response: Dispatcher.ResponseData, title: string, signal: AbortSignal | undefined): Answer {
+function answer(url: URL, response: Dispatcher.ResponseData, place: Place, signal: AbortSignal | undefined): Answer {
   const headers = (name: string): string[] => [response.headers[name] ?? []].flat();
   return {
     status: response.statusCode,
     url,
     headers,
     header: (name) => headers(name)[0],
-    body: () => bodyOf(url, response, title, signal),
+    body: () => bodyOf(response, place, signal),
     discard: async () => {
       try {
         await response.body.dump();
@@ -184,16 +197,15 @@ function answer(url: URL, response: Dispatcher.ResponseData, title: string, sign
 }
 
 async function* bodyOf(
-  url: URL,
   { body }: Dispatcher.ResponseData,
-  title: string,
+  place: Place,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
   let isDone = false;
   try {
     while (true) {
-      const next = await readNext(chunks, url, title, signal);
+      const next = await readNext(chunks, place, signal);
       if (next.done === true) break;
       yield next.value;
     }
@@ -208,14 +220,13 @@ async function* bodyOf(
 
 async function readNext(
   chunks: AsyncIterator<Uint8Array>,
-  url: URL,
-  title: string,
+  place: Place,
   signal: AbortSignal | undefined,
 ): Promise<IteratorResult<Uint8Array>> {
   try {
     return await chunks.next();
   } catch (error) {
     throwIfCancelled(signal);
-    throw connectionFailure(error, url, title);
+    throw connectionFailure(error, place);
   }
 }

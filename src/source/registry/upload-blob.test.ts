@@ -136,6 +136,43 @@ describe("a blob that is sent", () => {
     });
   });
 
+  it("begins anew where the registry has forgotten the upload, and gives up some time", async () => {
+    let forgets = 1;
+    const session = uploads();
+    const forgetful: Handler = (asked, response) => {
+      if (asked.method === "PATCH" && forgets > 0) return void response.writeHead(503).end();
+      if (asked.method === "GET") {
+        forgets -= 1;
+        return void response.writeHead(404).end();
+      }
+      session(asked, response);
+    };
+    await withServer(forgetful, { uploadChunkSize: 60_000 }, async (repository, asked) => {
+      await repository.uploadBlob(blob, pieces, {});
+      expect(methods(asked)).toBe("POST PATCH GET POST PATCH PATCH PUT");
+      forgets = Number.POSITIVE_INFINITY;
+      await expect(repository.uploadBlob(blob, pieces, {})).rejects.toMatchObject({
+        code: "NOT_FOUND",
+        message: expect.stringContaining("gave up after 3 attempts"),
+      });
+    });
+  });
+
+  it("asks what the registry has where that is out of step", async () => {
+    let isOut = true;
+    const session = uploads();
+    const stepping: Handler = (asked, response) => {
+      if (asked.method !== "PATCH" || !isOut) return session(asked, response);
+      isOut = false;
+      response.writeHead(416).end();
+    };
+    await withServer(stepping, { uploadChunkSize: 60_000 }, async (repository, asked) => {
+      await repository.uploadBlob(blob, pieces, {});
+      expect(methods(asked)).toBe("POST PATCH GET PATCH PATCH PUT");
+      expect(asked.at(-1)?.url).toContain(encodeURIComponent(blob.digest));
+    });
+  });
+
   it.each([
     ["fewer", { ...blob, size: blob.size + 1 }, "it was to have 100001 bytes, and has 100000"],
     ["more", { ...blob, size: blob.size - 1 }, "it was to have 99999 bytes, and has 100000 or more"],

@@ -4,7 +4,7 @@ import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import { resolveLocation } from "./registry-host.ts";
 import type { Reopenable, RequestOptions } from "./repository.ts";
 import { pullScopes, pushScopes, type RepositoryHosts, retryOptions } from "./repository-hosts.ts";
-import { isPassing, retrying, waitAfter } from "./retry.ts";
+import { isPassing, passing, retrying, waitAfter } from "./retry.ts";
 import type { Answer } from "./transport.ts";
 import { exactly, from } from "./upload-bytes.ts";
 
@@ -35,7 +35,7 @@ export async function uploadBlob(
       if (chunkSize > 0 && blob.size > chunkSize) await sendChunks(hosts, blob, bytes, upload, chunkSize, options);
       else await finish(hosts, blob, upload, () => exactly(bytes(), blob, title), options);
     } catch (error) {
-      if (!isPassing(error)) await cancel(hosts, blob, upload, error);
+      if (!isPassing(error)) await cancel(hosts, blob, upload);
       throw error;
     }
   });
@@ -66,7 +66,7 @@ export async function mountBlob(
       checkDigest(answer, digest, `registry ${origin.name}: ${object}`);
       return true;
     }
-    await cancel(hosts, { digest }, await uploadOf(hosts, answer, object), null);
+    await cancel(hosts, { digest }, await uploadOf(hosts, answer, object));
     return false;
   });
 }
@@ -123,7 +123,7 @@ async function finish(
   checkDigest(answer, digest, `registry ${hosts.origin.name}: ${object}`);
 }
 
-/** Chunk after chunk. After a break it goes on with what the registry says it has; with nothing new, it fails. */
+/** Chunk after chunk. After a break it goes on with what the registry says it has. */
 async function sendChunks(
   hosts: RepositoryHosts,
   blob: Blob,
@@ -137,28 +137,23 @@ async function sendChunks(
   let position = 0;
   let failures = 0;
   while (position < blob.size) {
-    const end = Math.min(position + chunkSize, blob.size);
     const start = position;
+    const end = Math.min(start + chunkSize, blob.size);
     try {
-      const answer = await patch(
-        hosts,
-        blob,
-        upload,
-        { start, end },
-        () => from(bytes(), blob, { start, end }, title),
-        options,
-      );
-      upload = { ...upload, ...(await uploadOf(hosts, answer, objectOf(hosts, blob.digest))) };
+      const chunk = (): AsyncIterable<Uint8Array> => from(bytes(), blob, { start, end }, title);
+      const answer = await patch(hosts, blob, upload, { start, end }, chunk, options);
+      if (answer.status === 416) throw passing(outOfStep(title, "another part", start));
+      upload = await uploadOf(hosts, answer, objectOf(hosts, blob.digest));
       position = offsetOf(answer, title) ?? end;
-      if (position <= start || position > end) throw outOfStep(title, position, end);
+      if (position <= start || position > end) throw outOfStep(title, `${position} bytes`, end);
       failures = 0;
     } catch (error) {
       failures += 1;
       await waitAfter(error, failures, hosts.retry, retryOptions(hosts.origin, options));
       const answer = await status(hosts, blob, upload, options);
-      upload = { ...upload, ...(await uploadOf(hosts, answer, objectOf(hosts, blob.digest))) };
+      upload = await uploadOf(hosts, answer, objectOf(hosts, blob.digest));
       position = offsetOf(answer, title) ?? 0;
-      if (position > blob.size) throw outOfStep(title, position, blob.size);
+      if (position > blob.size) throw outOfStep(title, `${position} bytes`, blob.size);
     }
   }
   await finish(hosts, blob, upload, null, options);
@@ -182,7 +177,7 @@ async function patch(
     },
     body,
     scopes: pushScopes(hosts),
-    accept: [202],
+    accept: [202, 416],
     object: objectOf(hosts, digest),
     signal,
   });
@@ -190,22 +185,27 @@ async function patch(
   return answer;
 }
 
+/** What the registry has of an upload. Where it knows nothing of it any more, the blob is worth another upload. */
 async function status(
   hosts: RepositoryHosts,
   { digest }: Blob,
   { url }: Upload,
   { signal }: RequestOptions,
 ): Promise<Answer> {
-  const answer = await hosts.origin.send({
-    method: "GET",
-    to: url,
-    scopes: pushScopes(hosts),
-    accept: [204],
-    object: `upload of ${objectOf(hosts, digest)}`,
-    signal,
-  });
-  await answer.discard();
-  return answer;
+  try {
+    const answer = await hosts.origin.send({
+      method: "GET",
+      to: url,
+      scopes: pushScopes(hosts),
+      accept: [204],
+      object: `upload of ${objectOf(hosts, digest)}`,
+      signal,
+    });
+    await answer.discard();
+    return answer;
+  } catch (error) {
+    throw isLayerfsError(error, "NOT_FOUND") ? passing(error) : error;
+  }
 }
 
 /** How many bytes the registry has of an upload: it says `0-N`, the last one included. */
@@ -222,17 +222,12 @@ function offsetOf(answer: Answer, title: string): number | null {
   return last === "0" ? 0 : Number(last) + 1;
 }
 
-function outOfStep(title: string, found: number, expected: number): LayerfsError {
-  return new LayerfsError("REGISTRY", `${title}: the registry has ${found} bytes of it, expected ${expected}`);
+function outOfStep(title: string, found: string, expected: number): LayerfsError {
+  return new LayerfsError("REGISTRY", `${title}: the registry has ${found} of it, expected ${expected} bytes`);
 }
 
-/** Lets the registry forget an upload at once. Where that fails it does so by itself some day: `failure` is what counts. */
-async function cancel(
-  hosts: RepositoryHosts,
-  { digest }: Pick<Blob, "digest">,
-  { url }: Upload,
-  failure: unknown,
-): Promise<void> {
+/** Lets the registry forget an upload at once. Where it would not, it does so by itself some day. */
+async function cancel(hosts: RepositoryHosts, { digest }: Pick<Blob, "digest">, { url }: Upload): Promise<void> {
   try {
     const answer = await hosts.origin.send({
       method: "DELETE",
@@ -243,7 +238,7 @@ async function cancel(
     });
     await answer.discard();
   } catch (error) {
-    if (!isLayerfsError(error) || failure === error) throw error;
+    if (!isLayerfsError(error)) throw error;
   }
 }
 

@@ -1,4 +1,6 @@
 import { request } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { randomBytesOf } from "../random.ts";
 import { requires } from "../requires.ts";
@@ -133,6 +135,22 @@ describe("a proxy that spoils what a registry answers", () => {
     });
     await proxy.idle();
     expect(proxy.bytesOf(digest)).toBe(50_000);
+  });
+
+  it("knows what lies unread in the socket buffers", async () => {
+    spoil({ stallAfter: 150_000 });
+    const { hostname, port, host } = new URL(proxy.url);
+    const client = connect(Number(port), hostname).pause();
+    client.write(`GET /v2/lab/a/blobs/${digest} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    while (proxy.bytesOf(digest) < 150_000) await sleep(5);
+    const [record] = proxy.downloadsOf(digest);
+    await sleep(50);
+    // The head of the answer is there too; some of both this process has read already.
+    expect(record?.unread()).toBeGreaterThan(50_000);
+    expect(record?.unread()).toBeLessThan(151_000);
+    client.resume();
+    while ((record?.unread() ?? 0) > 0) await sleep(5);
+    client.destroy();
   });
 
   it("redirects to another host, which records what it was sent and can be spoilt too", async () => {

@@ -15,6 +15,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, type FaultRule, faultTable, type ProxyHost } from "./faults.ts";
 import { passOn } from "./faulty-body.ts";
 import type { TestRegistry } from "./registry.ts";
+import { unreadBytes } from "./socket-queues.ts";
 
 /** One request as the proxy saw it. */
 export interface ProxyRequest {
@@ -27,11 +28,10 @@ export interface ProxyRequest {
   readonly headers: IncomingHttpHeaders;
   /** 0 while nothing was answered, and where the connection was closed instead. */
   readonly status: number;
-  /**
-   * Bytes of the body that the kernel took, up to now. What a client that dies has not read of them lies in the socket
-   * buffers; where a rule slows the answer below the client's pace there is next to nothing in them.
-   */
+  /** Bytes of the body that the kernel took, up to now. */
   readonly sent: number;
+  /** Bytes of them that lie in the socket buffers at this moment, as the client has not read them. */
+  unread(): number;
   /** Nothing more will be sent. */
   readonly isOver: boolean;
 }
@@ -67,7 +67,9 @@ export async function startFaultProxy(upstream: Pick<TestRegistry, "url">): Prom
     const path = new URL(request.url ?? "", "http://proxy").pathname;
     const { method = "", headers } = request;
     const range = headers.range ?? null;
-    const record = { host, method, path, range, headers, status: 0, sent: 0, isOver: false };
+    const { localPort = 0, remotePort = 0 } = request.socket;
+    const unread = (): number => unreadBytes(localPort, remotePort);
+    const record = { host, method, path, range, headers, status: 0, sent: 0, isOver: false, unread };
     requests.push(record);
     response.once("close", () => {
       record.isOver = true;

@@ -37,6 +37,8 @@ export interface TokenServer extends AsyncDisposable {
    * is refused by it at once.
    */
   lifetime: number;
+  /** Lifetimes of the next tokens, in place of `lifetime`; each is used once. */
+  nextLifetimes: number[];
   /** What `expires_in` says in place of `lifetime`; null: nothing. */
   toldLifetime: number | null | undefined;
   /** Makes a token without asking, for tests that speak HTTP themselves. */
@@ -60,6 +62,7 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
     trust: { realm, service: SERVICE, issuer: ISSUER, rootCertificate: ca },
     requests,
     lifetime: 300,
+    nextLifetimes: [],
     toldLifetime: undefined,
     issue: (scopes) => makeToken({ cert, key, scopes, subject: "", lifetime: tokens.lifetime }),
     async [Symbol.asyncDispose]() {
@@ -89,8 +92,9 @@ export async function startTokenServer(options: TokenServerOptions = {}): Promis
       response.end(JSON.stringify({ errors: [{ code: "UNAUTHORIZED", message: "incorrect username or password" }] }));
       return;
     }
-    const token = makeToken({ cert, key, scopes: granted, subject: user ?? "", lifetime: tokens.lifetime });
-    const told = tokens.toldLifetime === undefined ? tokens.lifetime : tokens.toldLifetime;
+    const lifetime = tokens.nextLifetimes.shift() ?? tokens.lifetime;
+    const token = makeToken({ cert, key, scopes: granted, subject: user ?? "", lifetime });
+    const told = tokens.toldLifetime === undefined ? lifetime : tokens.toldLifetime;
     response.end(
       JSON.stringify({
         ...(request.method === "POST" ? { access_token: token } : { token, access_token: token }),
