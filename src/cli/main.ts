@@ -3,11 +3,15 @@
  * old one is told what is missing instead of failing at its first unknown word.
  */
 import module from "node:module";
+import v8 from "node:v8";
 import { compileCacheDirectory } from "./compile-cache.ts";
 import { tooOldMessage } from "./node-version.ts";
 
 const cache = compileCacheDirectory(process.env);
 if (cache !== null) module.enableCompileCache?.(cache);
+
+// V8 would let its nursery grow to 64 MB before it collects what became garbage; 2 MB are as quick here.
+v8.setFlagsFromString("--semi-space-growth-factor=1");
 
 const problem = tooOldMessage(process.versions.node);
 if (problem === null) {

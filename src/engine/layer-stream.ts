@@ -25,6 +25,8 @@ export interface LayerReadOptions extends CallOptions {
   readonly cache?: IndexCache | null | undefined;
 }
 
+/** What every name that aufs reserves holds. */
+const RESERVED = Buffer.from(".wh..wh.");
 /** As many as a layer may have that is unpacked. */
 const MAX_ENTRIES = 4_000_000;
 
@@ -113,10 +115,11 @@ export function storedNames(): (entry: TarEntry) => Buffer {
     if (number >= MAX_ENTRIES) {
       throw new LayerfsError("LIMIT_EXCEEDED", `the layer has more than ${MAX_ENTRIES} entries`);
     }
-    if (entry.kind === "file" && classifyEntry(entry.name).kind === "reserved") {
+    if (entry.kind === "file" && entry.name.includes(RESERVED) && classifyEntry(entry.name).kind === "reserved") {
       reserved.set(pathKey(cleanPath(entry.name)), number);
     }
-    const target = entry.kind === "hardlink" ? reserved.get(pathKey(cleanPath(entry.linkname))) : undefined;
+    const target =
+      reserved.size > 0 && entry.kind === "hardlink" ? reserved.get(pathKey(cleanPath(entry.linkname))) : undefined;
     return Buffer.from(String(target ?? number));
   };
 }

@@ -118,6 +118,7 @@ function deviceNumber({ major, minor }: { readonly major: number; readonly minor
 }
 
 function datesOf({ mtime: { seconds, nanoseconds } }: ViewNode) {
-  const date = (): Date => new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6));
+  // Node.js rounds.
+  const date = (): Date => new Date(Math.round(seconds * 1000 + nanoseconds / 1e6));
   return { atime: date(), mtime: date(), ctime: date(), birthtime: date() };
 }
