@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { type Engine, openEngine } from "../../src/index.ts";
+import { type Engine, isLayerfsError, openEngine } from "../../src/index.ts";
+import { BASE, EDGE_CASES } from "../corpus/edge-layers.ts";
 import { collect } from "../support/apply.ts";
 import { dumpTree } from "../support/dump-tree.ts";
 import { dockerArchive, sha256, type TestImage } from "../support/image-builder.ts";
@@ -83,6 +84,27 @@ describe("what export writes", () => {
     expect(rows.get("null")).toMatchObject({ type: "char", device: "1:3" });
     expect(rows.get("pipe")).toMatchObject({ type: "fifo" });
     expect(rows.get(`${"long/".repeat(30)}file`)).toMatchObject({ size: 1 });
+  });
+});
+
+describe("every odd layer of the corpus that can be loaded", () => {
+  it("is exported the same from an archive and from a store", async () => {
+    const store = await openEngine({ root: join(scratchDirectory(), "root"), driver: "vfs" });
+    onTestFinished(() => store[Symbol.asyncDispose]());
+    const engine = await reader();
+    let compared = 0;
+    for (const { layers } of EDGE_CASES) {
+      const source = archiveOf({ tags: [], layers: [BASE, ...layers] });
+      const loaded = await store.load({ source }).catch((error: unknown) => {
+        if (isLayerfsError(error)) return [];
+        throw error;
+      });
+      for (const { id } of loaded) {
+        expect(sha256(await collect(store.export(id)))).toBe(sha256(await collect(engine.export(source))));
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThan(25);
   });
 });
 
@@ -242,7 +264,9 @@ describe("bad input", () => {
     expect(readdirSync(directory)).toEqual(["cut.tar"]);
   });
 
-  it("of 100,000 names in a directory, and of 2,000 directories in one another, gets the right answer", async () => {
+  it("of 100,000 names in a directory, and of 2,000 directories in one another, gets the right answer", {
+    timeout: 120_000,
+  }, async () => {
     const many = Array.from({ length: 100_000 }, (_, n): TestEntry => ({ name: `many/${n}` }));
     const engine = await reader();
     const wide = archiveOf(imageOf(many, [{ name: "many/.wh.7" }]));
