@@ -1,5 +1,7 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type { CheckOptions, CheckResult } from "./engine/check.ts";
+export type { Finding } from "./engine/check-findings.ts";
 export type { CopiedImage, ImageCopyOptions } from "./engine/copy.ts";
 export type {
   CallOptions,

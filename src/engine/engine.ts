@@ -3,6 +3,7 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { CheckOptions, CheckResult } from "./check.ts";
 import type { ImageComparison } from "./compare-images.ts";
 import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
@@ -330,6 +331,11 @@ export interface Engine extends AsyncDisposable {
    * with `/` or `.`, also with what follows inside. null: the text has no such form, or is an image's name or id.
    */
   explainDirectory(directory: string): Promise<DirectoryExplanation | null>;
+  /**
+   * Names all that is wrong with the images, of the whole data root where none are named, and what nothing refers to.
+   * Changes nothing, and works while dockerd holds the root.
+   */
+  check(images: readonly string[], options?: CheckOptions): Promise<CheckResult>;
   /** Gives an image one more name, which it takes away from another image that has it. */
   tag(source: string, target: string): Promise<TaggedImage>;
   /**

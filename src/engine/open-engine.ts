@@ -7,6 +7,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { checkImages } from "./check.ts";
 import { compareImages } from "./compare-images.ts";
 import { copyImages } from "./copy.ts";
 import { copyOut, copyTar } from "./copy-out.ts";
@@ -143,6 +144,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     explainDirectory: told(async (directory) =>
       parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
     ),
+    check: told(async (images, call = {}) => {
+      for (const image of images) refuseSource(image, "checked");
+      return checkImages(reading, images, call);
+    }),
     removeImage: told(async (image, { force = false, prune = true } = {}) => {
       refuseSource(image, "removed");
       return removeImage(await writing(), image, { force, prune });

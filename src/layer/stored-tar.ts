@@ -20,6 +20,16 @@ export interface StoredLayer {
 export interface ReadingOptions {
   /** A chunk is valid until the next one is asked for. A new buffer for each costs more than reading it. */
   readonly reuseBuffer?: boolean | undefined;
+  /** Without it the first damaged file ends the reading. */
+  readonly damaged?: DamagedFiles | undefined;
+}
+
+/** Who takes note of damaged files. Their bytes are left out, so that what is read is not the layer's tar any more. */
+export interface DamagedFiles {
+  /** Whether a file is known to be damaged; it is not opened then. */
+  isKnown(file: FileRecord): boolean;
+  /** A file that is missing, or has another size or content; `error` tells. */
+  add(file: FileRecord, error: LayerfsError): void;
 }
 
 const READ_SIZE = 512 * 1024;
@@ -31,14 +41,16 @@ const SLASH = Buffer.from("/");
  */
 export async function* openStoredTar(
   layer: StoredLayer,
-  { reuseBuffer = false }: ReadingOptions = {},
+  { reuseBuffer = false, damaged: damagedFiles }: ReadingOptions = {},
 ): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {
     const chunks = new Chunks(reuseBuffer);
     for await (const record of parseRecords(readSplit(layer.tarSplit))) {
       if (record.type === 2) yield* chunks.add(record.payload);
-      else if (record.size > 0) yield* addFile(chunks, rootFd, record);
+      else if (record.size === 0) continue;
+      else if (damagedFiles === undefined) yield* addFile(chunks, rootFd, record);
+      else if (!damagedFiles.isKnown(record)) yield* addWholeFile(chunks, rootFd, record, damagedFiles);
     }
     yield* chunks.end();
   } finally {
@@ -106,6 +118,15 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
   }
 }
 
+function* addWholeFile(chunks: Chunks, rootFd: number, record: FileRecord, damaged: DamagedFiles): Generator<Buffer> {
+  try {
+    yield* addFile(chunks, rootFd, record);
+  } catch (error) {
+    if (!isLayerfsError(error, "DIGEST_MISMATCH") && !isLayerfsError(error, "CORRUPT_STORE")) throw error;
+    damaged.add(record, error);
+  }
+}
+
 function readFile(fd: number, room: Buffer, position: number, name: Buffer): number {
   try {
     return preadSome(fd, room, position);
@@ -168,6 +189,13 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
   } finally {
     close(fd);
   }
+}
+
+/** CRC-64 of a file's content, as tar-split has it. Fails as `readLayerFile`. */
+export function fileChecksum(rootFd: number, name: Buffer): Buffer {
+  let crc = 0n;
+  for (const chunk of readLayerFile(rootFd, name)) crc = crc64(crc, chunk);
+  return crc64Bytes(crc);
 }
 
 function openLayerFile(rootFd: number, name: Buffer): number {
