@@ -3,11 +3,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { withEdgeTable } from "./docs/edge-table.ts";
 import { makeExplainDocs } from "./docs/explain-page.ts";
+import { makeLookInsideDocs } from "./docs/look-inside-page.ts";
 
 const docs = join(import.meta.dirname, "../docs");
 const read = (name: string): string => readFileSync(join(docs, name), "utf8");
 const write = (name: string, text: string): void => writeFileSync(join(docs, name), text);
 
+write("look-inside.md", makeLookInsideDocs(read("look-inside.md")));
 write("layers.md", withEdgeTable(read("layers.md")));
 const { page, picture } = makeExplainDocs(read("explain.md"));
 write("explain.md", page);

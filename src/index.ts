@@ -57,6 +57,7 @@ export type { SavedImage, SaveOptions, SaveTarget } from "./engine/save.ts";
 export type { FileVersion, LayerScan, LayerScanFile, ScanHandlers, ScannedFile, ScanResult } from "./engine/scan.ts";
 export { tarLayer } from "./engine/tar-layer.ts";
 export type { Warning } from "./layer/apply/warnings.ts";
+export type { RetryEvent, RetryPolicy } from "./source/registry/retry.ts";
 export type { RegistrySettings } from "./source/registry/settings.ts";
 export type { DuplicatePath, HiddenNode } from "./view/merged-tree.ts";
 export {

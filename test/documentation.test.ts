@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { withEdgeTable } from "../scripts/docs/edge-table.ts";
 import { makeExplainDocs } from "../scripts/docs/explain-page.ts";
+import { makeLookInsideDocs } from "../scripts/docs/look-inside-page.ts";
 import { overlay } from "./support/filesystems.ts";
 import { requires } from "./support/requires.ts";
 import { checkout, projectFiles, readText } from "./support/tree.ts";
@@ -42,6 +43,11 @@ describe("the README", () => {
 it("has the table of odd layers as the corpus has them (else: npm run docs)", () => {
   const page = readText("docs/layers.md");
   expect(withEdgeTable(page)).toBe(page);
+});
+
+it("has what the commands print in docs/look-inside.md (else: npm run docs)", () => {
+  const page = readText("docs/look-inside.md");
+  expect(makeLookInsideDocs(page)).toBe(page);
 });
 
 describe("docs/explain.md", () => {

@@ -3,11 +3,17 @@
  * old one is told what is missing instead of failing at its first unknown word.
  */
 import module from "node:module";
+import v8 from "node:v8";
 import { compileCacheDirectory } from "./compile-cache.ts";
 import { tooOldMessage } from "./node-version.ts";
 
 const cache = compileCacheDirectory(process.env);
 if (cache !== null) module.enableCompileCache?.(cache);
+
+// V8 would let its nursery grow to 64 MB, and its heap to the double and more, before it collects garbage; with 2 MB and
+// half as much again commands are as quick.
+v8.setFlagsFromString("--semi-space-growth-factor=1");
+v8.setFlagsFromString("--heap-growing-percent=50");
 
 const problem = tooOldMessage(process.versions.node);
 if (problem === null) {

@@ -4,8 +4,8 @@ import { constants, crc32, createDeflateRaw, type DeflateRaw } from "node:zlib";
 const BLOCK_SIZE = 1 << 20;
 /** Blocks of one stream that are deflated at the same time. The bytes depend on it. */
 const AT_ONCE = 2;
-/** Level 6 was seen to take half as long again for files that are 0.7 % smaller. */
-const LEVEL = 5;
+/** Of a Debian image level 5 made 2 % less in a quarter more of the time, level 6 2.2 % less in two thirds more. */
+const LEVEL = 4;
 
 /** No name, no time, and an unknown system, so that it is the same everywhere (RFC 1952, section 2.3). */
 const HEADER: Buffer = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);

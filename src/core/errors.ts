@@ -134,6 +134,7 @@ export function exitStatus(code: ErrorCode): number {
  */
 export function printable(text: string | Uint8Array): string {
   const decoded = typeof text === "string" ? text : decodeLossless(text);
+  if (decoded.search(HARMFUL) < 0) return decoded;
   return decoded.replace(HARMFUL, (character) => {
     const code = character.charCodeAt(0).toString(16);
     return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
@@ -144,9 +145,8 @@ export function printable(text: string | Uint8Array): string {
 const HARMFUL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 function decodeLossless(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString("utf8");
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString("utf8");
   if (!text.includes("\ufffd") || Buffer.from(text, "utf8").equals(bytes)) return text;
-  return Buffer.from(bytes)
-    .toString("latin1")
-    .replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
+  return buffer.toString("latin1").replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`);
 }

@@ -31,7 +31,8 @@ export async function* verified<T extends Uint8Array>(
   if (found !== digest) throw mismatch(object, digest, `its bytes have the digest ${found}`);
 }
 
-function mismatch(object: string, digest: Digest, problem: string): LayerfsError {
+/** The failure of bytes that have another digest than was promised. */
+export function mismatch(object: string, digest: Digest, problem: string): LayerfsError {
   return new LayerfsError("DIGEST_MISMATCH", `${object} ${digest}: ${problem}`, {
     hint: "the image is damaged; make or fetch it again",
   });

@@ -117,7 +117,7 @@ class TreeChecker {
   /** Whether the layer's directory must have it. */
   #isExpected(path: string, node: TreeNode): boolean {
     const { form, facts } = this.#check;
-    if (form === "full-tree" || facts.own.has(path)) return true;
+    if (form === "full-tree" || path === "" || facts.own.has(path)) return true;
     return node.kind === "directory" ? facts.above.has(path) : facts.ownNodes.has(node);
   }
 

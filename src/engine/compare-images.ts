@@ -7,9 +7,9 @@ import type { PlacedNode, TreeNode as ViewedNode } from "../view/node.ts";
 import { type ConfigChange, compareConfigs, compareHistories, type HistoryChange } from "./compare-configs.ts";
 import type { ReadOptions, TreeNode } from "./engine.ts";
 import { type LayerStack, mergeStack, readStack, type StackFinder } from "./layer-stack.ts";
+import { describePlace } from "./list-view.ts";
 import type { InstalledPackage } from "./packages/package.ts";
 import { comparePackages, type PackageChange, packageReader } from "./packages/readers.ts";
-import { describePlace } from "./read-tree.ts";
 import { keyOf, wantedFiles } from "./tree-contents.ts";
 
 /** What turns one image into another. */

@@ -1,90 +1,60 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { gzip } from "../compression/gzip.ts";
 import { throwIfCancelled } from "../core/cancellation.ts";
-import { type Digest, digestFromHex } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
+import type { OutgoingBlob } from "../core/destination.ts";
+import { verified } from "../core/verified.ts";
 import { spaceGuard } from "../layer/apply/space-guard.ts";
 import type { LayerRecord } from "../layer/records.ts";
 import { openStoredTar } from "../layer/stored-tar.ts";
 import { placeOf } from "../layer/whole.ts";
-import { readExtent } from "../source/extent.ts";
-import type { Reopenable } from "../source/registry/repository.ts";
-import { openSpoolFile } from "../source/spool-file.ts";
+import { openDirectory } from "../sys/at.ts";
+import { close } from "../sys/file.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import type { CallOptions } from "./engine.ts";
+import { spool } from "./spool.ts";
 import type { Stores } from "./stores.ts";
-
-/** A layer's gzipped tar, in a file without a name below the data root that vanishes when this is disposed of. */
-export interface CompressedLayer extends AsyncDisposable {
-  readonly digest: Digest;
-  /** In bytes. */
-  readonly size: number;
-  readonly open: Reopenable;
-}
 
 const TELL_EVERY = 1 << 20;
 
 /**
- * Puts a stored layer's tar together again and compresses it, the same bytes each time. Fails with DIGEST_MISMATCH, naming
- * the path if it can, where its files are not those that were stored; further CORRUPT_STORE, NO_SPACE, CANCELLED.
+ * Puts a stored layer's tar together again and compresses it, the same bytes each time; they are kept below the data root
+ * until this is disposed of. Fails with DIGEST_MISMATCH, naming the path if it can, where the layer's files are not those
+ * that were stored; further CORRUPT_STORE, NO_SPACE, CANCELLED.
  */
 export async function compressLayer(
   stores: Stores,
   layer: LayerRecord,
   { signal, onProgress }: CallOptions,
-): Promise<CompressedLayer> {
+): Promise<OutgoingBlob & AsyncDisposable> {
+  const { diffID, tarSplit } = layer;
   const { directory } = placeOf(stores.layers, layer);
   const spoolDirectory = join(stores.layers.layout.own, "tmp");
   makeDirectories(spoolDirectory, 0o700);
-  onProgress?.({ type: "layer-start", layer: layer.diffID, total: layer.size, activity: "compressing" });
-  const { file, write } = await openSpoolFile(spoolDirectory);
+  onProgress?.({ type: "layer-start", layer: diffID, total: layer.size, activity: "compressing" });
+  const tell = (bytes: number): void => onProgress?.({ type: "layer-progress", layer: diffID, bytes });
+  const tar = watched(openStoredTar({ tarSplit, directory }, { reuseBuffer: true }), tell, signal);
+  const fd = openDirectory(spoolDirectory);
   try {
-    const space = spaceGuard(file.fd, { maxLayerSize: null });
-    const hash = createHash("sha256");
-    let size = 0;
-    for await (const chunk of gzip(
-      verifiedTar({ tarSplit: layer.tarSplit, directory }, layer, { signal, onProgress }),
-    )) {
-      space.bytes(chunk.length);
-      hash.update(chunk);
-      size += chunk.length;
-      await write(chunk);
-    }
-    const digest = digestFromHex(hash.digest("hex"));
-    const extent = { fd: file.fd, offset: 0, length: size };
-    return {
-      digest,
-      size,
-      open: () => readExtent(extent, "temporary file"),
-      [Symbol.asyncDispose]: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
+    const { bytes: beforeSpooling } = spaceGuard(fd, { maxLayerSize: null });
+    return await spool(gzip(verified(tar, { digest: diffID }, "layer")), { spoolDirectory, beforeSpooling, signal });
+  } finally {
+    close(fd);
   }
 }
 
-async function* verifiedTar(
-  stored: Parameters<typeof openStoredTar>[0],
-  { diffID }: LayerRecord,
-  { signal, onProgress }: CallOptions,
+async function* watched(
+  source: AsyncIterable<Buffer>,
+  tell: (bytes: number) => void,
+  signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
-  const hash = createHash("sha256");
   let untold = 0;
-  for await (const chunk of openStoredTar(stored, { reuseBuffer: true })) {
+  for await (const chunk of source) {
     throwIfCancelled(signal);
-    hash.update(chunk);
     untold += chunk.length;
     if (untold >= TELL_EVERY) {
-      onProgress?.({ type: "layer-progress", layer: diffID, bytes: untold });
+      tell(untold);
       untold = 0;
     }
     yield chunk;
   }
-  const found = digestFromHex(hash.digest("hex"));
-  if (found === diffID) return;
-  throw new LayerfsError("DIGEST_MISMATCH", `the stored tar has the diffID ${found}, expected ${diffID}`, {
-    hint: "the layer was changed after it was stored; remove the images that use it and pull or load them again",
-  });
 }

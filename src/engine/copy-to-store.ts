@@ -8,6 +8,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import type { RequestOptions } from "../source/registry/repository.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
+import { parseDockerRoot } from "./docker-root.ts";
 import type { EngineOptions } from "./engine.ts";
 import { loadInput } from "./load-input.ts";
 import { DOWNLOADS_AT_ONCE } from "./pull.ts";
@@ -30,6 +31,11 @@ export async function copyToStore(
   refuseChoices(options);
   const name = nameInStore(to);
   const source = parseSourceName(from);
+  if (parseDockerRoot(from) !== null) {
+    throw new LayerfsError("UNSUPPORTED", `${printable(from)}: no image goes from one data root into another at once`, {
+      hint: "copy it to an OCI layout, and from there into the store",
+    });
+  }
   if (source === null) {
     throw new LayerfsError("USAGE", `${printable(from)} and ${printable(to)} are both names of the store`, {
       hint: "give an image one more name with layerfs tag, or name a transport such as oci:DIR",

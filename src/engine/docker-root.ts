@@ -1,8 +1,5 @@
 import { resolve } from "node:path";
 import { LayerfsError, printable } from "../core/errors.ts";
-import { listImageIDs } from "../image/image-db.ts";
-import { readRepositories, tagsOf } from "../image/repositories.ts";
-import { openStores } from "./open-stores.ts";
 import type { Stores } from "./stores.ts";
 
 /** An image in another data root: `docker-root:PATH[:IMAGE]`. */
@@ -34,17 +31,7 @@ export function parseDockerRoot(text: string): DockerRootName | null {
 export async function findStores(text: string, own: () => Promise<Stores>): Promise<ImageInStores> {
   const other = parseDockerRoot(text);
   if (other === null) return { stores: await own(), name: text };
+  const [{ openStores }, { onlyImage }] = await Promise.all([import("./open-stores.ts"), import("./only-image.ts")]);
   const stores = await openStores({ root: other.root, storageOptions: new Map() }, "read");
   return { stores, name: other.image ?? onlyImage(stores, text) };
-}
-
-function onlyImage({ images, root }: Stores, text: string): string {
-  const [id, ...others] = listImageIDs(images);
-  if (id === undefined) throw new LayerfsError("NOT_FOUND", `data root ${root}: there is no image in it`);
-  if (others.length === 0) return id;
-  const repositories = readRepositories(images);
-  const names = [id, ...others].map((each) => tagsOf(repositories, each)[0]?.name ?? each);
-  throw new LayerfsError("AMBIGUOUS", `${printable(text)}: there are ${names.length} images, expected one`, {
-    hint: `add its name or its id: ${names.map((name) => `:${printable(name)}`).join(", ")}`,
-  });
 }

@@ -309,8 +309,8 @@ export interface Engine extends AsyncDisposable {
    */
   push(name: string, options?: PushOptions): Promise<PushResult>;
   /**
-   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, or none
-   * are given and none are kept.
+   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, NOT_FOUND
+   * where none are given and none are kept.
    */
   login(request: LoginRequest, options?: CallOptions): Promise<LoginResult>;
   /** Forgets what is kept for a registry; for one without anything it succeeds. Default: Docker Hub. */

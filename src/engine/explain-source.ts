@@ -7,7 +7,7 @@ import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
 import type { Explanation, LayerSummary } from "./explanation.ts";
 import { layerEntries } from "./layer-stream.ts";
-import { refuseUnsupported } from "./store-image.ts";
+import { refuseUnsupported } from "./refuse-unsupported.ts";
 
 /**
  * An image as it lies in an archive or a layout: digests, chain IDs and sizes, but no directories. `name` is the source

@@ -1,3 +1,4 @@
+import { throwIfCancelled } from "../core/cancellation.ts";
 import { fileOutput } from "../source/output.ts";
 import { exportTree } from "../view/export.ts";
 import type { PlacedNode } from "../view/node.ts";
@@ -15,7 +16,10 @@ export function exportImage(finder: StackFinder): AsyncGenerator<Buffer> {
 /** The same into a file, which becomes visible when it is whole. */
 export async function exportToFile(finder: StackFinder, file: string): Promise<void> {
   await using output = await fileOutput(file);
-  for await (const bytes of exportImage(finder)) await output.write(bytes);
+  for await (const bytes of exportImage(finder)) {
+    throwIfCancelled(finder.call.signal);
+    await output.write(bytes);
+  }
   await output.commit();
 }
 

@@ -4,7 +4,7 @@ import { resolve } from "../view/lookup.ts";
 import type { MergedTree } from "../view/merged-tree.ts";
 import type { ReadOptions, TreeNode } from "./engine.ts";
 import { mergeStack, readStack, type StackFinder } from "./layer-stack.ts";
-import { describePlace } from "./read-tree.ts";
+import { describePlace } from "./list-view.ts";
 
 export interface FindOptions extends ReadOptions, Omit<FindCriteria, "newer"> {
   /** A time, or a path inside the image: what was changed after that file, symlinks not followed. */

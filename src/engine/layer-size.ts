@@ -2,7 +2,7 @@ import type { Image, Layer } from "../core/image.ts";
 import { classifyEntry } from "../union/entry-path.ts";
 import type { ReadOptions } from "./engine.ts";
 import { layerEntries } from "./layer-stream.ts";
-import { refuseUnsupported } from "./store-image.ts";
+import { refuseUnsupported } from "./refuse-unsupported.ts";
 
 /** Bytes of content of each layer, lowest first, as the store counts them. Reads and verifies all of the image. */
 export async function layerSizes(image: Image, options: ReadOptions): Promise<number[]> {

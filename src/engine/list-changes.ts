@@ -5,7 +5,7 @@ import { resolve, walk } from "../view/lookup.ts";
 import type { LeafNode, PlacedNode } from "../view/node.ts";
 import type { ReadOptions, TreeNode } from "./engine.ts";
 import { readStack, type StackFinder } from "./layer-stack.ts";
-import { describePlace } from "./read-tree.ts";
+import { describePlace } from "./list-view.ts";
 
 export interface ChangesOptions extends ReadOptions {
   /** How far below the path to go; 1: what lies in it. Default: all. */

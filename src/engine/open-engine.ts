@@ -1,56 +1,68 @@
 import { accessSync, constants } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
 import { applyPool } from "../layer/apply/pool.ts";
-import { treeChanges } from "../layer/changes.ts";
-import { diffTar } from "../layer/diff-tar.ts";
 import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
-import { checkImages } from "./check.ts";
-import { compareImages } from "./compare-images.ts";
-import { copyImages } from "./copy.ts";
-import { copyOut, copyTar } from "./copy-out.ts";
-import { copyToStore } from "./copy-to-store.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
-import { explain } from "./explain.ts";
-import { explainDirectory } from "./explain-directory.ts";
-import { explainSource } from "./explain-source.ts";
-import { exportImage, exportToFile } from "./export-image.ts";
-import { findInImage } from "./find-nodes.ts";
-import { imageHistory, sourceHistory } from "./history.ts";
-import { storeInfo } from "./info.ts";
-import { inspectImage, inspectSource } from "./inspect-image.ts";
+import { later, laterStream } from "./later.ts";
 import { openCache } from "./layer-index/default-cache.ts";
 import type { StackFinder } from "./layer-stack.ts";
-import { listChanges } from "./list-changes.ts";
-import { listImages } from "./list-images.ts";
-import { loadInput } from "./load-input.ts";
-import { login, logout } from "./login.ts";
-import {
-  listMounts,
-  mountDirectories,
-  mountImage,
-  mountUnrecorded,
-  unmountTarget,
-  unmountUnrecorded,
-} from "./mounting.ts";
-import { IGNORE_OWNERS, openStores } from "./open-stores.ts";
-import { applyToDirectory } from "./plumbing.ts";
-import { pullImage } from "./pull.ts";
-import { pushImages } from "./push.ts";
-import { listSource, readSourceFile, unpackSource } from "./read-source.ts";
-import { listTree, readTreeFile } from "./read-tree.ts";
-import { removeImage } from "./remove-image.ts";
+import { listSource, readSourceFile } from "./read-source.ts";
 import { dataRoot } from "./root.ts";
-import { copyFromStore, type LeasableStores, saveImages } from "./save.ts";
+import type { LeasableStores } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
-import { statNode } from "./stat-node.ts";
-import { tagImage } from "./tag-image.ts";
-import { unpackImage, unpackUnleased } from "./unpack.ts";
-import { findWaste } from "./waste.ts";
+import { IGNORE_OWNERS } from "./stores.ts";
+
+// Each task is loaded when it is asked for first.
+const checkImages = later(async () => (await import("./check.ts")).checkImages);
+const compareImages = later(async () => (await import("./compare-images.ts")).compareImages);
+const copyImages = later(async () => (await import("./copy.ts")).copyImages);
+const copyOut = later(async () => (await import("./copy-out.ts")).copyOut);
+const copyToStore = later(async () => (await import("./copy-to-store.ts")).copyToStore);
+const explain = later(async () => (await import("./explain.ts")).explain);
+const explainDirectory = later(async () => (await import("./explain-directory.ts")).explainDirectory);
+const explainSource = later(async () => (await import("./explain-source.ts")).explainSource);
+const exportToFile = later(async () => (await import("./export-image.ts")).exportToFile);
+const findInImage = later(async () => (await import("./find-nodes.ts")).findInImage);
+const imageHistory = later(async () => (await import("./history.ts")).imageHistory);
+const sourceHistory = later(async () => (await import("./history.ts")).sourceHistory);
+const storeInfo = later(async () => (await import("./info.ts")).storeInfo);
+const inspectImage = later(async () => (await import("./inspect-image.ts")).inspectImage);
+const inspectSource = later(async () => (await import("./inspect-image.ts")).inspectSource);
+const listChanges = later(async () => (await import("./list-changes.ts")).listChanges);
+const listImages = later(async () => (await import("./list-images.ts")).listImages);
+const loadInput = later(async () => (await import("./load-input.ts")).loadInput);
+const login = later(async () => (await import("./login.ts")).login);
+const logout = later(async () => (await import("./login.ts")).logout);
+const listMounts = later(async () => (await import("./mounting.ts")).listMounts);
+const mountDirectories = later(async () => (await import("./mounting.ts")).mountDirectories);
+const mountImage = later(async () => (await import("./mounting.ts")).mountImage);
+const mountUnrecorded = later(async () => (await import("./mounting.ts")).mountUnrecorded);
+const unmountTarget = later(async () => (await import("./mounting.ts")).unmountTarget);
+const unmountUnrecorded = later(async () => (await import("./mounting.ts")).unmountUnrecorded);
+const openStores = later(async () => (await import("./open-stores.ts")).openStores);
+const applyToDirectory = later(async () => (await import("./plumbing.ts")).applyToDirectory);
+const pullImage = later(async () => (await import("./pull.ts")).pullImage);
+const pushImages = later(async () => (await import("./push.ts")).pushImages);
+const unpackSource = later(async () => (await import("./unpack-source.ts")).unpackSource);
+const listTree = later(async () => (await import("./read-tree.ts")).listTree);
+const readTreeFile = later(async () => (await import("./read-tree.ts")).readTreeFile);
+const removeImage = later(async () => (await import("./remove-image.ts")).removeImage);
+const copyFromStore = later(async () => (await import("./save.ts")).copyFromStore);
+const saveImages = later(async () => (await import("./save.ts")).saveImages);
+const statNode = later(async () => (await import("./stat-node.ts")).statNode);
+const tagImage = later(async () => (await import("./tag-image.ts")).tagImage);
+const unpackImage = later(async () => (await import("./unpack.ts")).unpackImage);
+const unpackUnleased = later(async () => (await import("./unpack.ts")).unpackUnleased);
+const findWaste = later(async () => (await import("./waste.ts")).findWaste);
+const treeChanges = later(async () => (await import("../layer/changes.ts")).treeChanges);
+const exportImage = laterStream(async () => (await import("./export-image.ts")).exportImage);
+const copyTar = laterStream(async () => (await import("./copy-out.ts")).copyTar);
+const diffTar = laterStream(async () => (await import("../layer/diff-tar.ts")).diffTar);
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {

@@ -5,10 +5,7 @@ import { layerStore, prepareLayerStore } from "../layer/store.ts";
 import { mountHolders } from "../mount/holders.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import type { EngineOptions } from "./engine.ts";
-import type { Stores } from "./stores.ts";
-
-/** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
-export const IGNORE_OWNERS: string = "vfs.ignore_chown_errors";
+import { IGNORE_OWNERS, type Stores } from "./stores.ts";
 
 /** How the stores of a data root are opened. */
 export interface StoreSettings extends Omit<EngineOptions, "storageOptions"> {

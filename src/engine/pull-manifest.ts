@@ -155,10 +155,16 @@ const FAULTS_OF_BYTES: readonly ErrorCode[] = [
   "INVALID_LAYER",
 ];
 
-const NAMED: ReadonlySet<ErrorCode> = new Set([...FAULTS_OF_BYTES, "INVALID_CONFIG", "UNSUPPORTED", "NO_SPACE"]);
+const NAMED: ReadonlySet<ErrorCode> = new Set([
+  ...FAULTS_OF_BYTES,
+  "INVALID_MANIFEST",
+  "INVALID_CONFIG",
+  "UNSUPPORTED",
+  "NO_SPACE",
+]);
 
 /** What is wrong with what came, or with where it goes, told with where it came from. */
-function withRepository(error: unknown, repository: Repository): unknown {
+export function withRepository(error: unknown, repository: Repository): unknown {
   const { title, remedy } = repositoryDocuments(repository, null, {});
   if (!isLayerfsError(error) || !NAMED.has(error.code) || error.message.startsWith(title)) return error;
   const { code, message, hint, errno } = error;

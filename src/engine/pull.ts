@@ -15,7 +15,7 @@ import { chooseManifest } from "../source/registry/choose-manifest.ts";
 import type { RegistryClient } from "../source/registry/registry-client.ts";
 import type { Repository, RequestOptions } from "../source/registry/repository.ts";
 import type { CallOptions, EngineOptions } from "./engine.ts";
-import { type PullContext, pullManifest } from "./pull-manifest.ts";
+import { type PullContext, pullManifest, withRepository } from "./pull-manifest.ts";
 import type { Stores } from "./stores.ts";
 
 export interface PullOptions extends CallOptions {
@@ -95,7 +95,9 @@ async function pullReference(context: PullContext, reference: NamedReference, wa
   const { repository, request, options } = context;
   const { domain, path, tag, digest } = reference;
   const tagOrDigest = digest ?? tag ?? "";
-  const chosen = await chooseManifest(repository, tagOrDigest, wanted, request);
+  const chosen = await chooseManifest(repository, tagOrDigest, wanted, request).catch((error: unknown) => {
+    throw withRepository(error, repository);
+  });
   options.onProgress?.({ type: "pull-start", tagOrDigest, repository: path });
   const byDigest = { domain, path, digest: chosen.digest };
   const named = digest === undefined ? reference : byDigest;

@@ -4,9 +4,9 @@ import type { Descriptor } from "../core/descriptor.ts";
 import type { Digest } from "../core/digest.ts";
 import { withObject } from "../core/errors.ts";
 
+import { limitOf } from "../core/limit.ts";
 import { MEDIA_TYPE } from "../core/media-types.ts";
 import { canonicalName, parseReference } from "../core/reference.ts";
-import { slots } from "../core/slots.ts";
 
 import { noteRegistryBlob, type RegistryBlob, readRegistryBlobs } from "../image/distribution.ts";
 import type { LayerRecord } from "../layer/records.ts";
@@ -49,8 +49,8 @@ const MAX_CANDIDATES = 4;
  * where it has a layer is noted at once, for the next push.
  */
 export function layerPusher(stores: Stores, repository: Repository, options: CallOptions): LayerPusher {
-  const uploads = slots(MAX_UPLOADS);
-  const compressions = slots(Math.min(MAX_UPLOADS, availableParallelism()));
+  const uploads = limitOf(MAX_UPLOADS);
+  const compressions = limitOf(Math.min(MAX_UPLOADS, availableParallelism()));
   const pushed = new Map<Digest, PushedLayer>();
   const target = canonicalName(repository.name);
 

@@ -1,27 +1,21 @@
-import { createHash } from "node:crypto";
 import { compress } from "../compression/compress.ts";
-import { throwIfCancelled } from "../core/cancellation.ts";
 import type { ImageConfig } from "../core/config.ts";
 import type { ImageDestination, OutgoingBlob, OutgoingImage } from "../core/destination.ts";
-import { type Digest, digestFromHex } from "../core/digest.ts";
+import type { Digest } from "../core/digest.ts";
 import { encodeOciManifest } from "../core/encode-oci-manifest.ts";
 import { withObject } from "../core/errors.ts";
 import type { Image, Layer } from "../core/image.ts";
 import { type LayerCompression, MEDIA_TYPE } from "../core/media-types.ts";
 import { parseRfc3339, type Timespec } from "../core/timespec.ts";
 import { verified } from "../core/verified.ts";
-import { readExtent } from "../source/extent.ts";
-import { openSpoolFile } from "../source/spool-file.ts";
 import type { CallOptions } from "./engine.ts";
 import { verifiedTar } from "./layer-stream.ts";
+import { type SpoolOptions, spool } from "./spool.ts";
 
-export interface MakeOptions extends CallOptions {
+/** One layer at a time is kept whose stored size is known only when all of it is made. */
+export interface MakeOptions extends CallOptions, SpoolOptions {
   /** Default: as the destination has it. */
   readonly compression?: LayerCompression | undefined;
-  /** Where one layer at a time is kept whose stored size is known only when all of it is made. */
-  readonly spoolDirectory: string;
-  /** Called before so many bytes are kept there; what it throws ends it. */
-  readonly beforeSpooling?: ((bytes: number) => void) | undefined;
   readonly parent?: Digest | undefined;
 }
 
@@ -78,35 +72,6 @@ async function putLayer(
   const { digest, size, open } = spooled;
   await putLayerBlob(destination, { digest, size, time, open }, options);
   return { mediaType, digest, size };
-}
-
-/** Keeps the bytes until their end is reached and their digest is known; only then can they go out. */
-async function spool(
-  bytes: AsyncIterable<Uint8Array>,
-  { spoolDirectory, beforeSpooling, signal }: MakeOptions,
-): Promise<OutgoingBlob & AsyncDisposable> {
-  const { file, write } = await openSpoolFile(spoolDirectory);
-  try {
-    const hash = createHash("sha256");
-    let size = 0;
-    for await (const chunk of bytes) {
-      throwIfCancelled(signal);
-      hash.update(chunk);
-      beforeSpooling?.(chunk.length);
-      await write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
-      size += chunk.length;
-    }
-    const extent = { fd: file.fd, offset: 0, length: size };
-    return {
-      digest: digestFromHex(hash.digest("hex")),
-      size,
-      open: () => readExtent(extent, "temporary file"),
-      [Symbol.asyncDispose]: () => file.close(),
-    };
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
 }
 
 /** Puts a layer's stored bytes, verified, unless the destination has them already, and tells how it goes. */

@@ -1,32 +1,10 @@
 import type { Image } from "../core/image.ts";
-import type { ApplyPool } from "../layer/apply/pool.ts";
-import type { Warning } from "../layer/apply/warnings.ts";
 import type { View } from "../view/view.ts";
-import type { CallOptions, ListOptions, ReadOptions, TreeNode } from "./engine.ts";
+import type { ListOptions, ReadOptions, TreeNode } from "./engine.ts";
 import { imageView, type LookOptions } from "./image-view.ts";
-import { listView } from "./read-tree.ts";
+import { listView } from "./list-view.ts";
 import type { OpenedImage } from "./source.ts";
 import { sourceLayers } from "./source-layers.ts";
-import { workerBytes } from "./spooled-layer.ts";
-import { refuseUnsupported } from "./store-image.ts";
-import { prepareTarget, type UnpackSettings, unpackLayers } from "./unpack.ts";
-
-/** As `unpackImage`, without a store. */
-export function unpackSource(
-  { image }: OpenedImage,
-  directory: string,
-  settings: UnpackSettings,
-  pool: ApplyPool,
-  options: CallOptions,
-): Promise<{ readonly warnings: readonly Warning[] }> {
-  refuseUnsupported(image.config);
-  const layers = image.layers.map((layer) => ({
-    diffID: layer.diffID,
-    open: () => workerBytes(layer, options.signal),
-    size: layer.extent?.length ?? layer.descriptor?.size ?? 0,
-  }));
-  return unpackLayers(layers, prepareTarget(directory), settings, pool, options);
-}
 
 /** As `listTree`. All layers are read once, and verified. */
 export async function listSource(

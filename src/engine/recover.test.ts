@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { overlay } from "../../test/support/filesystems.ts";
@@ -29,6 +29,27 @@ async function useStore(engine: Engine): Promise<void> {
 
 describe("the next command that writes", () => {
   requires(overlay());
+
+  it("removes what a pull left more than a week ago, and keeps what is newer", async () => {
+    const root = scratchDirectory();
+    const engine = await openWithImage(root, "vfs");
+    const directory = join(root, "layerfs/blobs");
+    mkdirSync(directory);
+    const day = 24 * 3600 * 1000;
+    for (const [digit, days] of [
+      ["a", 6],
+      ["b", 8],
+    ] as const) {
+      for (const suffix of ["", ".state"]) {
+        const file = join(directory, `sha256-${digit.repeat(64)}${suffix}`);
+        writeFileSync(file, "");
+        utimesSync(file, new Date(), new Date(Date.now() - days * day));
+      }
+    }
+    await useStore(engine);
+    const kept = `sha256-${"a".repeat(64)}`;
+    expect(readdirSync(directory).sort()).toEqual(["lock", kept, `${kept}.state`]);
+  });
 
   it("removes every kind of file that a kill may leave under a temporary name", async () => {
     const root = scratchDirectory();

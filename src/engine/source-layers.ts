@@ -2,7 +2,7 @@ import type { Image } from "../core/image.ts";
 import { layerMakers } from "./explain-history.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import { type LayerReadOptions, layerContent, layerEntries, layerPass } from "./layer-stream.ts";
-import { refuseUnsupported } from "./store-image.ts";
+import { refuseUnsupported } from "./refuse-unsupported.ts";
 
 /** The layers of an image of a source, lowest first, each verified where it is read to its end. Fails with UNSUPPORTED. */
 export function sourceLayers(image: Image, options: LayerReadOptions): ImageLayer[] {

@@ -3,12 +3,14 @@ import { LayerfsError, printable } from "../core/errors.ts";
 import type { Image, ImageSource } from "../core/image.ts";
 import { parsePlatform } from "../core/platform.ts";
 import { canonicalString, familiarString } from "../core/reference.ts";
-import { directoryTar } from "../layer/diff-tar.ts";
 import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { parseDockerRoot } from "./docker-root.ts";
 import type { CallOptions, LoadInput, ReadOptions } from "./engine.ts";
+import { laterStream } from "./later.ts";
+
+const directoryTar = laterStream(async () => (await import("../layer/diff-tar.ts")).directoryTar);
 
 /** A call, and what a source may need beside it. */
 export interface SourceCall extends ReadOptions {

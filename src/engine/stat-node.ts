@@ -5,7 +5,7 @@ import type { PlacedNode } from "../view/node.ts";
 import { tracePath } from "../view/trace-path.ts";
 import type { ReadOptions, TreeNode } from "./engine.ts";
 import { type LayerStack, mergeStack, readStack, type StackFinder } from "./layer-stack.ts";
-import { describePlace } from "./read-tree.ts";
+import { describePlace } from "./list-view.ts";
 
 export interface StatOptions extends ReadOptions {
   /** Tell of what a symlink leads to, inside the image. */

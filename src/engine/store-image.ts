@@ -1,6 +1,6 @@
 import { chainIDs } from "../core/chain-id.ts";
-import { configPlatform, type ImageConfig } from "../core/config.ts";
-import { type Digest, digestAlgorithm } from "../core/digest.ts";
+import type { ImageConfig } from "../core/config.ts";
+import type { Digest } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { listImageIDs, removeImageConfig, writeImageConfig } from "../image/image-db.ts";
 import { type Repositories, readRepositories, writeRepositories } from "../image/repositories.ts";
@@ -13,6 +13,7 @@ import { exclusively } from "../layer/store.ts";
 import { type LayerEvent, type PlannedLayer, unpackChain } from "../layer/unpack-chain.ts";
 import type { CallOptions } from "./engine.ts";
 import { recoverAll } from "./recover.ts";
+import { refuseUnsupported } from "./refuse-unsupported.ts";
 import type { Stores } from "./stores.ts";
 
 /** An image on its way into the store. */
@@ -67,21 +68,6 @@ export async function storeImage<T>(
     const discard = (): void => claim.lease[Symbol.dispose]();
     await exclusively(stores.layers, () => cleanUpAfter(stores.layers, { ...claim.lease, discard }));
     throw error;
-  }
-}
-
-/** Fails with UNSUPPORTED for what Docker refuses too: layers of another form, or without a place in its layout. */
-export function refuseUnsupported(config: ImageConfig): void {
-  const { os } = configPlatform(config);
-  if (os !== "linux") {
-    throw new LayerfsError("UNSUPPORTED", `image ${config.digest} is for ${os}: its layers cannot be unpacked here`);
-  }
-  const other = config.rootfs.diffIDs.find((diffID) => digestAlgorithm(diffID) !== "sha256");
-  if (other !== undefined) {
-    throw new LayerfsError(
-      "UNSUPPORTED",
-      `image ${config.digest}: layer ${other} is named by another digest than sha256`,
-    );
   }
 }
 

@@ -2,6 +2,9 @@ import type { ImageLayout } from "../image/layout.ts";
 import type { LayerStore } from "../layer/store.ts";
 import type { MountHolders } from "../mount/holders.ts";
 
+/** Storage option that lets a user without root unpack layers: owners are then not set on disk. */
+export const IGNORE_OWNERS: string = "vfs.ignore_chown_errors";
+
 /** What every task works on: one data root under one driver. */
 export interface Stores {
   readonly root: string;

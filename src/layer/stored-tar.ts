@@ -8,7 +8,7 @@ import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.
 import { fstat } from "../sys/stat.ts";
 import { crc64, crc64Bytes } from "../tar/crc64.ts";
 import { changedFile } from "../tar/tar-split.ts";
-import { type FileRecord, parseRecords } from "../tar/tar-split-records.ts";
+import { type FileRecord, recordBatches, recordedSize } from "../tar/tar-split-records.ts";
 import { cleanPath } from "../union/entry-path.ts";
 
 /** Where a layer of the store lies: its tar-split records, and the driver's directory with its files. */
@@ -46,11 +46,13 @@ export async function* openStoredTar(
   const rootFd = openDirectory(layer.directory);
   try {
     const chunks = new Chunks(reuseBuffer);
-    for await (const record of parseRecords(readSplit(layer.tarSplit))) {
-      if (record.type === 2) yield* chunks.add(record.payload);
-      else if (record.size === 0) continue;
-      else if (damagedFiles === undefined) yield* addFile(chunks, rootFd, record);
-      else if (!damagedFiles.isKnown(record)) yield* addWholeFile(chunks, rootFd, record, damagedFiles);
+    for await (const records of recordBatches(readSplit(layer.tarSplit))) {
+      for (const record of records) {
+        if (record.type === 2) yield* chunks.add(record.payload);
+        else if (record.size === 0) continue;
+        else if (damagedFiles === undefined) yield* addFile(chunks, rootFd, record);
+        else if (!damagedFiles.isKnown(record)) yield* addWholeFile(chunks, rootFd, record, damagedFiles);
+      }
     }
     yield* chunks.end();
   } finally {
@@ -143,12 +145,8 @@ function checkSum(record: FileRecord, crc: bigint): void {
 }
 
 /** Bytes of a stored layer's tar, by its records alone. Fails as `readSplit`. */
-export async function storedTarSize({ tarSplit }: Pick<StoredLayer, "tarSplit">): Promise<number> {
-  let size = 0;
-  for await (const record of parseRecords(readSplit(tarSplit))) {
-    size += record.type === 2 ? record.payload.length : record.size;
-  }
-  return size;
+export function storedTarSize({ tarSplit }: Pick<StoredLayer, "tarSplit">): Promise<number> {
+  return recordedSize(readSplit(tarSplit));
 }
 
 /** The JSON lines of a layer's tar-split records. Fails with CORRUPT_STORE where they are missing, cut or no gzip. */

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
+import { PassThrough, Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import { fileOutput, streamOutput } from "./output.ts";
@@ -55,13 +55,21 @@ describe("a file that is written", () => {
   });
 });
 
-it("a stream stays open, and tells of a reader that is gone", async () => {
-  const stream = new PassThrough();
-  await using output = streamOutput(stream);
-  await output.write(Buffer.from("a"));
-  await output.commit();
-  expect(stream.writableEnded).toBe(false);
-  stream.on("error", () => {});
-  stream.destroy();
-  await expect(output.write(Buffer.from("b"))).rejects.toThrow();
+describe("a stream", () => {
+  it("stays open", async () => {
+    const stream = new PassThrough();
+    await using output = streamOutput(stream);
+    await output.write(Buffer.from("a"));
+    await output.commit();
+    expect(stream.writableEnded).toBe(false);
+    expect(stream.read().toString()).toBe("a");
+  });
+
+  it("tells of a reader that is gone", async () => {
+    const gone = Object.assign(new Error("write EPIPE"), { code: "EPIPE", errno: -32, syscall: "write" });
+    const stream = new Writable({ write: (_chunk, _encoding, done) => done(gone) });
+    stream.on("error", () => {});
+    await using output = streamOutput(stream);
+    await expect(output.write(Buffer.from("b"))).rejects.toThrow("cannot write the archive: EPIPE");
+  });
 });

@@ -51,7 +51,7 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   return {
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+        stream.write(bytes, (error) => (error ? reject(fromNodeError(error, "write", "the archive")) : resolve()));
       }),
     commit: async () => {},
     [Symbol.asyncDispose]: async () => {},
@@ -84,7 +84,8 @@ function targetOf(path: string): string {
   const found = statOf(absolute);
   if (found === undefined) return absolute;
   if (found.isDirectory()) throw refused(path, "it is a directory");
-  if (!found.isFile()) throw refused(path, "it is a device, a pipe or a socket", "write to stdout instead");
+  if (!found.isFile())
+    throw refused(path, "it is a device, a pipe or a socket", "name a file; save without -o writes to stdout");
   return realpathSync(absolute);
 }
 

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { type FileRecord, parseRecords, type SegmentRecord } from "./tar-split-records.ts";
+import { type FileRecord, parseRecords, recordedSize, type SegmentRecord } from "./tar-split-records.ts";
+
+async function* inChunks(text: string, chunkSize: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < text.length; at += chunkSize) yield Buffer.from(text.slice(at, at + chunkSize));
+}
 
 async function parse(text: string, chunkSize = 7): Promise<(SegmentRecord | FileRecord)[]> {
-  async function* chunks(): AsyncGenerator<Buffer> {
-    for (let at = 0; at < text.length; at += chunkSize) yield Buffer.from(text.slice(at, at + chunkSize));
-  }
   const records = [];
-  for await (const record of parseRecords(chunks())) records.push(record);
+  for await (const record of parseRecords(inChunks(text, chunkSize))) records.push(record);
   return records;
 }
 
@@ -45,5 +46,28 @@ describe("parseRecords", () => {
     ["half a line", '{"type":2,"payl'],
   ])("refuses %s", async (_, text) => {
     await expect(parse(text)).rejects.toMatchObject({ code: "CORRUPT_STORE" });
+  });
+});
+
+describe("recordedSize", () => {
+  const sizeOf = (text: string, chunkSize: number): Promise<number> => recordedSize(inChunks(text, chunkSize));
+  const segment = (bytes: number): string =>
+    `{"type":2,"payload":"${Buffer.alloc(bytes).toString("base64")}","position":0}`;
+
+  it.each([1, 7, 1000])("is that of all segments and files, in chunks of %i bytes", async (chunkSize) => {
+    expect(await sizeOf(TEXT, chunkSize)).toBe(3 + 5);
+  });
+
+  it.each([0, 1, 2, 3, 4, 511, 512])("knows a segment of %i bytes without its content", async (bytes) => {
+    expect(await sizeOf(segment(bytes), 100)).toBe(bytes);
+    expect(await sizeOf(`{"position":0,"payload":"${Buffer.alloc(bytes).toString("base64")}","type":2}`, 100)).toBe(
+      bytes,
+    );
+  });
+
+  it("fails for a line that is no record", async () => {
+    for (const text of ["{}", "x", '{"type":3,"position":0}']) {
+      await expect(sizeOf(text, 100)).rejects.toMatchObject({ code: "CORRUPT_STORE" });
+    }
   });
 });

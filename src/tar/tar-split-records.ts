@@ -20,30 +20,78 @@ export const LINE_LIMIT: number = 256 << 20;
 
 /** The records in a stream of JSON lines; CORRUPT_STORE for a line that is none, or one out of order. */
 export async function* parseRecords(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<SegmentRecord | FileRecord> {
+  for await (const records of recordBatches(chunks)) yield* records;
+}
+
+/** The same, as many at once as a chunk holds: awaiting each of them would take longer than parsing it. */
+export async function* recordBatches(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Iterable<SegmentRecord | FileRecord>> {
   let position = 0;
-  for await (const line of lines(chunks)) yield parseRecord(line, position++);
+  function* parsed(lines: Iterable<Buffer>): Generator<SegmentRecord | FileRecord> {
+    for (const line of lines) yield parseRecord(line.toString(), position++);
+  }
+  for await (const lines of lineBatches(chunks)) yield parsed(lines);
+}
+
+/** Bytes of the archive that the records stand for; segments are not decoded. CORRUPT_STORE as `parseRecords`. */
+export async function recordedSize(chunks: AsyncIterable<Uint8Array>): Promise<number> {
+  let size = 0;
+  let position = 0;
+  for await (const lines of lineBatches(chunks)) {
+    for (const line of lines) {
+      size += segmentSize(line) ?? sizeOf(parseRecord(line.toString(), position));
+      position++;
+    }
+  }
+  return size;
+}
+
+function sizeOf(record: SegmentRecord | FileRecord): number {
+  return record.type === 2 ? record.payload.length : record.size;
+}
+
+const SEGMENT = Buffer.from('{"type":2,"payload":"');
+const QUOTE = 0x22;
+const PAD = 0x3d;
+
+/** Of a segment in the usual form; null for any other line. */
+function segmentSize(line: Buffer): number | null {
+  if (!line.subarray(0, SEGMENT.length).equals(SEGMENT)) return null;
+  const end = line.indexOf(QUOTE, SEGMENT.length);
+  const digits = end - SEGMENT.length;
+  if (digits < 0 || digits % 4 !== 0) return null;
+  const padding = line[end - 1] !== PAD ? 0 : line[end - 2] === PAD ? 2 : 1;
+  return (digits / 4) * 3 - padding;
 }
 
 const NEWLINE = 0x0a;
 
-async function* lines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+/** The lines that end in each chunk, valid until the next batch is asked for. */
+async function* lineBatches(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Iterable<Buffer>> {
   let begun: Buffer[] = [];
   let begunBytes = 0;
-  for await (const chunk of chunks) {
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  function* linesOf(bytes: Buffer): Generator<Buffer> {
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      yield Buffer.concat([...begun, bytes.subarray(start, end)]).toString();
-      begun = [];
-      begunBytes = 0;
+      const line = bytes.subarray(start, end);
       start = end + 1;
+      if (begun.length === 0) yield line;
+      else {
+        const whole = Buffer.concat([...begun, line]);
+        begun = [];
+        begunBytes = 0;
+        yield whole;
+      }
     }
+    if (start === bytes.length) return;
     // A copy, as the chunk may be the caller's to use again.
     begun.push(Buffer.from(bytes.subarray(start)));
     begunBytes += bytes.length - start;
     if (begunBytes > LINE_LIMIT) throw corrupt(`a line of more than ${LINE_LIMIT} bytes`);
   }
-  if (begunBytes > 0) yield Buffer.concat(begun).toString();
+  for await (const chunk of chunks) yield linesOf(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+  if (begunBytes > 0) yield [Buffer.concat(begun)];
 }
 
 function parseRecord(line: string, position: number): SegmentRecord | FileRecord {

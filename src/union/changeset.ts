@@ -1,7 +1,17 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import type { ChangeTarget, Directory, Found } from "./change-target.ts";
-import { type Components, classifyEntry, joinKey, nameKey, pathKey, printableKey } from "./entry-path.ts";
+import {
+  type Components,
+  classifyEntry,
+  type EntryPath,
+  joinKey,
+  NAME_MAX,
+  nameKey,
+  PATH_MAX,
+  pathKey,
+  printableKey,
+} from "./entry-path.ts";
 
 /** What an entry did: `path` is the real path of the node it made, null where it made none (a whiteout, say). */
 export interface Effect {
@@ -27,6 +37,7 @@ export interface ChangesetOptions {
 const MAX_SYMLINKS = 255;
 const MAX_CACHED_PARENTS = 4096;
 const NONE: Effect = { path: null };
+const SLASH = 0x2f;
 
 /**
  * The changeset algorithm: what the entries of a layer, in their order, do to the tree below it.
@@ -42,8 +53,9 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   /** Symlinks and directories that cached parents were reached by, besides the directories above them. */
   const passed = new Set<string>();
 
-  const remember = (entry: TarEntry): void => {
-    const key = nameKey(entry.name);
+  const classify = classifier();
+
+  const remember = (entry: TarEntry, key: string): void => {
     if (seen.has(key)) {
       if (options.duplicates === "refuse") {
         throw new LayerfsError("INVALID_LAYER", `${printable(entry.name)}: duplicates of file paths not supported`, {
@@ -63,8 +75,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     return target.lookup(above, name).kind === "directory" ? target.enter(above, name) : null;
   };
 
-  const parentOf = (components: Components): D => {
-    const key = pathKey(components);
+  const parentOf = (components: Components, key: string): D => {
     const cached = parents.get(key);
     if (cached !== undefined) return cached;
     const directory = belowCached(components) ?? resolveDirectory(target, components, passed);
@@ -88,9 +99,9 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     return target.link(at, name, directory, to.name, entry);
   };
 
-  const putNode = (parent: Components, name: Buffer, entry: TarEntry): Effect => {
+  const putNode = ({ parent, parentKey, name }: NodePath, entry: TarEntry): Effect => {
     refuseImpossible(entry);
-    const at = parentOf(parent);
+    const at = parentOf(parent, parentKey);
     const replaced = entry.kind === "hardlink" ? link(at, name, entry) : target.put(at, name, entry);
     const path = joinKey(at.path, name);
     if (replaced || passed.has(path)) parents.clear();
@@ -106,8 +117,9 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
 
   return {
     add(entry) {
-      const path = classifyEntry(entry.name);
-      remember(entry);
+      const key = nameKey(entry.name);
+      const path = classify(entry.name, key);
+      remember(entry, key);
       switch (path.kind) {
         case "root":
           if (entry.kind === "directory") target.putRoot(entry);
@@ -120,9 +132,41 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
           target.putReserved(pathKey(path.path), entry);
           return NONE;
         case "node":
-          return putNode(path.parent, path.name, entry);
+          return putNode("parentKey" in path ? path : { ...path, parentKey: pathKey(path.parent) }, entry);
       }
     },
+  };
+}
+
+interface NodePath {
+  readonly parent: Components;
+  /** `pathKey` of it. */
+  readonly parentKey: string;
+  readonly name: Buffer;
+}
+
+/**
+ * As `classifyEntry`, for a name with its `nameKey`. Entries of one directory come one after the other: the parent of
+ * the last one is not taken apart again.
+ */
+function classifier(): (name: Buffer, key: string) => EntryPath | (NodePath & { readonly kind: "node" }) {
+  let parentKey = "";
+  let parent: Components | null = null;
+  return (name, key) => {
+    const slash = key.lastIndexOf("/");
+    const isSibling = parent !== null && slash === parentKey.length && key.startsWith(parentKey);
+    // Only of a name that is clean the key tells where its parts are.
+    const isClean = name.length === key.length || (name.length === key.length + 1 && name.at(-1) === SLASH);
+    const length = key.length - slash - 1;
+    if (isSibling && isClean && name.length <= PATH_MAX && length <= NAME_MAX && !key.startsWith(".wh.", slash + 1)) {
+      return { kind: "node", parent: parent!, parentKey, name: name.subarray(slash + 1, key.length) };
+    }
+    const path = classifyEntry(name);
+    if (path.kind === "node" && slash > 0) {
+      parent = path.parent;
+      parentKey = key.slice(0, slash);
+    }
+    return path;
   };
 }
 

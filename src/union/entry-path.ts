@@ -18,8 +18,8 @@ export type EntryPath =
   | { readonly kind: "reserved"; readonly path: Components };
 
 /** Linux, limits.h: bytes in one name, bytes in a path. */
-const NAME_MAX = 255;
-const PATH_MAX = 4095;
+export const NAME_MAX: number = 255;
+export const PATH_MAX: number = 4095;
 const SLASH = 0x2f;
 const WHITEOUT = Buffer.from(".wh.");
 const META = Buffer.from(".wh..wh.");

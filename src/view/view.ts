@@ -146,7 +146,8 @@ function describer(): (place: PlacedNode) => ViewNode {
     const ino = numbers.get(place.node) ?? next++;
     numbers.set(place.node, ino);
     const path = Buffer.from(`/${place.path}`, "latin1");
-    return { ...lstat(place), name: path.subarray(path.lastIndexOf("/") + 1), path, ino };
+    const name = path.subarray(place.path.lastIndexOf("/") + 2);
+    return Object.assign(lstat(place), { name, path, ino });
   };
 }
 

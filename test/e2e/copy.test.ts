@@ -144,7 +144,12 @@ describe("copy into and out of archives in Docker's form", () => {
     for (const [from, to, options] of refused) {
       await expect(engine.copy(from, to, options)).rejects.toMatchObject({ code: "USAGE" });
     }
-    await expect(engine.copy(`oci:${source}:1`, `dir:${place}/d`)).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    for (const [from, to] of [
+      [`oci:${source}:1`, `dir:${place}/d`],
+      [`docker-root:${place}/root:x`, "name:1"],
+    ] as const) {
+      await expect(engine.copy(from, to)).rejects.toMatchObject({ code: "UNSUPPORTED" });
+    }
     expect(readdirSync(place)).toEqual([]);
   });
 });

@@ -19,6 +19,8 @@ import {
 import { fileSystem, makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
 import { type LayerfsProcess, startLayerfs, startNode } from "../support/layerfs-process.ts";
 import { type Random, randomOf } from "../support/random.ts";
+import { pushImage } from "../support/registry/push-image.ts";
+import { registry, startRegistry, type TestRegistry } from "../support/registry/registry.ts";
 import { requires } from "../support/requires.ts";
 import { sampleImages } from "../support/sample-images.ts";
 import type { Part, Performance } from "../support/store-actor.ts";
@@ -33,13 +35,20 @@ const seed = process.env.LAYERFS_SEED ?? String(Date.now());
 describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s", (driver) => {
   const missing = requires(overlay(), fileSystem("ext4"));
   let place: TestFileSystem;
+  let server: TestRegistry | null = null;
   let site: Site;
-  beforeAll(() => {
+  beforeAll(async () => {
     if (missing !== null) return;
     place = makeFileSystem("ext4");
-    site = makeSite(place.directory, driver, sampleImages(kills > 50 ? 4 : 1).slice(0, 3));
+    const images = sampleImages(kills > 50 ? 4 : 1).slice(0, 3);
+    if (registry() === null) server = await startRegistry();
+    for (const { name, image } of images) if (server !== null) await pushImage(server, `lab/${name}`, image);
+    site = makeSite(place.directory, driver, images, server?.host);
   });
-  afterAll(() => place?.[Symbol.dispose]());
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    place?.[Symbol.dispose]();
+  });
 
   it(`is whole after each of ${ownKills} kill -9`, { timeout: 60_000 + kills * 10_000 }, async () => {
     const random = randomOf(`${seed} ${driver}`);
@@ -48,8 +57,8 @@ describe.each(["overlay2", "vfs"] as const)("a store whose users are killed, %s"
     const timings = new Map<string, Timing>();
     const reached: string[] = [];
     for (let number = 0; reached.length < ownKills && number < 3 * ownKills; number++) {
-      const isLoad = random.fraction() < 0.6;
-      const victim = random.pick(choices.filter(({ name }) => name.startsWith("load") === isLoad));
+      const isLong = random.fraction() < 0.6;
+      const victim = random.pick(choices.filter(({ name }) => /^(load|pull)/.test(name) === isLong));
       const known = timings.get(victim.name) ?? (await timing(site, victim));
       timings.set(victim.name, known);
       const moment = randomMoment(random, known, startup);

@@ -16,6 +16,11 @@ import { type Image, openImage, type ProgressEvent, type View } from "../../src/
 import { dockerArchive, sha256, type TestImage } from "../support/image-builder.ts";
 import { named, OciLayout } from "../support/oci-builder.ts";
 import { randomBytesOf } from "../support/random.ts";
+import { startFaultProxy } from "../support/registry/fault-proxy.ts";
+import { pushImage } from "../support/registry/push-image.ts";
+import { registry, startRegistry } from "../support/registry/registry.ts";
+import { QUIET_SETTINGS } from "../support/registry/settings.ts";
+import { requires } from "../support/requires.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { layerTar, type TestEntry } from "../support/tar-builder.ts";
 
@@ -75,7 +80,7 @@ async function look(source: string, cacheDirectory: string): Promise<Look> {
   const onProgress = (event: ProgressEvent): void => {
     if (event.type === "layer-progress") bytes += event.bytes;
   };
-  const made = await openImage(source, { cacheDirectory, onProgress });
+  const made = await openImage(source, { cacheDirectory, onProgress, registries: QUIET_SETTINGS });
   onTestFinished(() => made[Symbol.asyncDispose]());
   return { image: made, view: await made.view(), bytesPassed: () => bytes };
 }
@@ -121,6 +126,27 @@ describe.each(FORMS)("a second look into layers with %s", (form, makeSource) => 
     const part = await view.createReadStream("/d11/file", { start: 700_001, end: 900_000 }).toArray();
     expect(Buffer.concat(part).equals(contents[11]!.subarray(700_001, 900_001))).toBe(true);
     if (form !== "zstd") expect(bytesPassed()).toBe(0);
+  });
+});
+
+describe("an image in a registry", () => {
+  requires(registry());
+
+  it.each(["gzip", "none"] as const)("gives one file by a range, with %s", { timeout: 60_000 }, async (compress) => {
+    await using server = await startRegistry();
+    const { layers } = await pushImage(server, "lab/a:1", image, { compress });
+    await using proxy = await startFaultProxy(server);
+    const [source, cache] = [`docker://${proxy.host}/lab/a:1`, scratchDirectory()];
+    const first = await look(source, cache);
+    expect((await first.view.readFile("/d9/small")).toString()).toBe("small 9");
+    proxy.forget();
+    const { view, bytesPassed } = await look(source, cache);
+    expect((await view.readFile("/d11/file")).equals(contents[11]!)).toBe(true);
+    expect(bytesPassed()).toBe(0);
+    await proxy.idle();
+    const downloads = proxy.downloadsOf(layers[1]!.digest);
+    expect(downloads.map(({ range }) => range)).toEqual([expect.stringMatching(/^bytes=[1-9]\d{5,}-$/)]);
+    expect(proxy.downloadsOf(layers[0]!.digest)).toEqual([]);
   });
 });
 

@@ -14,6 +14,7 @@ import {
   union,
   type View,
 } from "../../src/index.ts";
+import { dockerd, startDockerd } from "../support/dockerd.ts";
 import { overlay } from "../support/filesystems.ts";
 import { buildConfig, dockerArchive, sha256, type TestImage } from "../support/image-builder.ts";
 import { named, OciLayout } from "../support/oci-builder.ts";
@@ -206,6 +207,23 @@ describe("a union of any layers", () => {
     const hidden: string[] = [];
     await union(base.layers, { onHidden: ({ path, how, by }) => hidden.push(`${path} ${how} by ${by}`) });
     expect(hidden).toEqual(["usr/lib/gone.json deleted by 1", "usr/lib/package.json replaced by 1"]);
+  });
+});
+
+describe("a data root that dockerd runs on", () => {
+  requires(dockerd());
+
+  it("is looked into meanwhile", { timeout: 60_000 }, async () => {
+    const held = scratchDirectory();
+    const engine = await openEngine({ root: held, driver: "overlay2" });
+    await engine.load({ file: fileOf(dockerArchive([image])) });
+    // While it is open it keeps dockerd out.
+    await engine[Symbol.asyncDispose]();
+    await using daemon = await startDockerd(held, "overlay2");
+    const made = await opened(`docker-root:${held}:app:1`);
+    const view = await made.view();
+    expect((await view.readFile("/lib/package.json")).toString()).toBe("second");
+    expect(daemon.docker("images", "-q", "--no-trunc")).toBe(made.id);
   });
 });
 

@@ -1,15 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { smallImage } from "../support/damage.ts";
 import { statusFault } from "../support/registry/faults.ts";
 import { type PullSite, pullSite } from "../support/registry/pull-site.ts";
 import { type PushedImage, pushImage } from "../support/registry/push-image.ts";
 import { type RegistryOptions, registry } from "../support/registry/registry.ts";
 import { startTokenServer, type TokenServer } from "../support/registry/token-server.ts";
 import { root as machineUser, requires } from "../support/requires.ts";
-import { sampleImages } from "../support/sample-images.ts";
 
-const [sample] = sampleImages(0.5);
+const image = smallImage("secret:1", "secret");
 const NAME = "lab/secret";
 const SCOPE = `repository:${NAME}:pull`;
 const USER = "me";
@@ -28,7 +28,7 @@ describe("a pull from a registry that wants to know who asks", () => {
     authorization: string,
   ): Promise<PullSite & { readonly pushed: PushedImage }> => {
     const site = await pullSite("vfs", options);
-    const pushed = await pushImage({ ...site.registry, authorization }, `${NAME}:1`, sample!.image);
+    const pushed = await pushImage({ ...site.registry, authorization }, `${NAME}:1`, image);
     return { ...site, pushed };
   };
   const withTokens = (tokens: TokenServer): ReturnType<typeof siteWith> =>

@@ -65,16 +65,11 @@ describe("a layer", () => {
     expect((await pulledBytes(root))[1]).toBe(size);
   });
 
-  it("that is shorter than it should be is fetched on from its end", async () => {
+  it("that is shorter than it should be is refused, with both lengths", async () => {
     const root = site.newRoot();
     const { digest, size } = layer(0);
-    site.proxy.rules = [blob(digest, { nth: 1, fault: { shortenTo: 10_000 } })];
-    const { status, stderr } = await pull(root);
-    if (status !== 0) {
-      expect(stderr).toMatch(`${size}`);
-      expect(stderr).toMatch("10000");
-      expect(stderr).toMatch(digest);
-    }
+    site.proxy.rules = [blob(digest, { fault: { shortenTo: 10_000 } })];
+    await expectRefused(root, await pull(root), NAME, digest, String(size), "10000");
     await pulledBytes(root);
   });
 
@@ -105,6 +100,14 @@ describe("a layer", () => {
     const downloads = site.proxy.downloadsOf(digest);
     expect(downloads.map(({ range }) => range)).toEqual([null, "bytes=30000-", "bytes=60000-", "bytes=90000-"]);
     expect(site.proxy.bytesOf(digest)).toBe(size);
+  });
+
+  it("that breaks off for good is kept, and the next pull fetches the rest", async () => {
+    const root = site.newRoot();
+    const { digest, size } = layer(2);
+    site.proxy.rules = [blob(digest, { nth: 1, fault: { cutAfter: 40_000 } }), blob(digest, { fault: { drop: true } })];
+    await expectRefused(root, await pull(root), NAME, digest, /closed the connection|reset the connection/);
+    expect((await pulledBytes(root))[2]).toBe(size - 40_000);
   });
 
   it("that breaks off where ranges are ignored is fetched from its start, and is whole", async () => {

@@ -19,7 +19,7 @@ describe.each(["overlay2", "vfs"] as const)("a disk that a pull would fill, %s",
   let site: PullSite;
   beforeEach(async () => {
     if (missing !== null) return;
-    place = makeFileSystem("ext4", { size: "64M" });
+    place = makeFileSystem("ext4", { size: "32M" });
     site = await pullSite(driver, { place: place.directory });
   });
   afterEach(async () => {
@@ -49,8 +49,8 @@ describe.each(["overlay2", "vfs"] as const)("a disk that a pull would fill, %s",
   };
 
   it.each([
-    ["by one layer", [80 * MiB]],
-    ["by several layers", [12 * MiB, 12 * MiB, 12 * MiB, 12 * MiB]],
+    ["by one layer", [40 * MiB]],
+    ["by several layers", [6 * MiB, 6 * MiB, 6 * MiB, 6 * MiB]],
   ])("%s keeps its reserve, and the store works on", async (_, sizes) => {
     const root = site.newRoot();
     await pushImage(site.registry, "lab/small:1", smallImage("small:1", "small"));

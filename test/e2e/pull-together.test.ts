@@ -59,6 +59,16 @@ describe("processes that pull at once", () => {
     expect(await site.look(root)).toEqual({ images: listed(image), problems: [] });
   });
 
+  it("fetch each blob once also where they are one process", async () => {
+    const root = site.newRoot();
+    const [, , image] = samples as [SampleImage, SampleImage, SampleImage];
+    site.proxy.rules = [{ method: "GET", path: "/blobs/", fault: { bytesPerSecond: 2_000_000 } }];
+    const pulls = [1, 2, 3].map(() => site.layerfs(root, "-q", "pull", site.reference(nameOf(image))));
+    for (const run of await Promise.all(pulls)) expect(run).toMatchObject({ status: 0, stderr: "" });
+    expectEachOnce(image);
+    expect(await site.look(root)).toEqual({ images: listed(image), problems: [] });
+  });
+
   it("fetch the blobs that different images share once", { timeout: 60_000 }, async () => {
     const root = site.newRoot();
     const [a, b, c] = samples as [SampleImage, SampleImage, SampleImage];

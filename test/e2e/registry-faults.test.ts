@@ -91,8 +91,8 @@ describe("a registry whose faults last", () => {
   });
 
   it("that asks to wait is waited for, by seconds and by date", async () => {
-    for (const after of ["1", new Date(Date.now() + 2500).toUTCString()]) {
-      spoil(statusFault(429, "TOOMANYREQUESTS", { "Retry-After": after }), { nth: 1 });
+    for (const after of [() => "1", () => new Date(Date.now() + 2500).toUTCString()]) {
+      spoil(statusFault(429, "TOOMANYREQUESTS", { "Retry-After": after() }), { nth: 1 });
       const events: RetryEvent[] = [];
       await read(open({ longestRetryAfter: 10_000 }), 0, events);
       expect(events).toMatchObject([{ asked: true }]);

@@ -101,7 +101,7 @@ describe("a login", () => {
         stdio: ["ignore", "pipe", "ignore"],
       });
     const request = { server: server.host, credentials: { username: "me", password: "se:cret" } };
-    await expect(engine.login({ server: server.host })).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+    await expect(engine.login({ server: server.host })).rejects.toMatchObject({ code: "NOT_FOUND" });
     await expect(
       engine.login({ ...request, credentials: { username: "me", password: "wrong" } }),
     ).rejects.toMatchObject({ code: "UNAUTHORIZED" });

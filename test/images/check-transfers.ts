@@ -2,12 +2,14 @@
  * `npm run test:transfers -- DIR [NAME...]` (or LAYERFS_IMAGES=DIR): loads each image from DIR/docker/NAME.tar, pushes
  * it to a docker-registry on loopback, pulls it from there into an empty store and saves it from that. Ids and diffIDs
  * must stay the same, every layer that is saved must have its diffID, and push, pull and save of the image `large` must
- * each take less than 200 MiB of memory. It needs root, docker-registry and 20 GB for the largest.
+ * each take less than 200 MiB of memory. Where there is a dockerd, it pulls the image too and pushes it back under another
+ * name, by which layerfs pulls it once more. It needs root, docker-registry and 20 GB for the largest.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import { dockerd, startDockerd } from "../support/dockerd.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { registry as registryProgram, startRegistry } from "../support/registry/registry.ts";
 import { fail, LAYERFS, layerfs, restartInOwnNamespace } from "./lane.ts";
@@ -60,12 +62,48 @@ async function checkImage(images: string, name: string): Promise<boolean> {
   }
   const columns = [pushes, pulls, saves];
   const peaks = columns.map((runs) => Math.max(...runs.map(({ peakKiB }) => peakKiB)));
+  if (differences.length === 0)
+    differences.push(...(await throughDocker(place.directory, server.host, loaded, references)));
   if (name === MEASURED) {
     for (const peak of peaks) if (peak > MEMORY_LIMIT_KIB) differences.push(`${peak} KiB of memory were used`);
   }
   const seconds = columns.map((runs) => runs.reduce((sum, run) => sum + run.seconds, 0).toFixed(1));
   row(name, ...seconds, ...peaks.map((peak) => (peak / 1024).toFixed(0)), differences.join("; ") || "none");
   return differences.length === 0;
+}
+
+/** What becomes another image on its way through dockerd. */
+async function throughDocker(
+  place: string,
+  host: string,
+  images: readonly { readonly id: string }[],
+  references: readonly string[],
+): Promise<string[]> {
+  if (dockerd() !== null) return [];
+  const root = join(place, "docker");
+  const back = store(place, "back");
+  const differences: string[] = [];
+  mkdirSync(root);
+  await using daemon = await startDockerd(root, "overlay2");
+  for (const [index, { id }] of images.entries()) {
+    const pulled = references[index]!;
+    const returned = `${host}/docker/${basename(pulled)}`;
+    try {
+      daemon.docker("pull", pulled);
+    } catch (error) {
+      // dockerd refuses some layers that the specification allows.
+      process.stdout.write(`    ${(error as Error).message}\n`);
+      continue;
+    }
+    const found = daemon.docker("inspect", "-f", "{{.Id}}", pulled);
+    if (found !== id) differences.push(`dockerd has ${found} for ${id}`);
+    daemon.docker("tag", pulled, returned);
+    daemon.docker("push", returned);
+    layerfs([...back, "pull", returned]);
+    const [last] = facts(back, returned).split(" ");
+    if (last !== id) differences.push(`${last} came back from dockerd for ${id}`);
+  }
+  return differences;
 }
 
 async function all<T>(items: readonly T[], run: (item: T) => Promise<MeasuredRun>): Promise<MeasuredRun[]> {

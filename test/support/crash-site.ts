@@ -22,9 +22,17 @@ export interface Site {
   readonly target: string;
   archive(image: SampleImage): string;
   archiveBytes(image: SampleImage): Buffer;
+  /** The image's name in a registry that has it; null where the machine has no registry. */
+  reference(image: SampleImage): string | null;
 }
 
-export function makeSite(directory: string, driver: SiteDriver, images: readonly SampleImage[]): Site {
+/** `registryHost`: where each image is, as `lab/NAME`. */
+export function makeSite(
+  directory: string,
+  driver: SiteDriver,
+  images: readonly SampleImage[],
+  registryHost: string | null = null,
+): Site {
   const archive = ({ name }: SampleImage): string => join(directory, `${name.replace(":", "-")}.tar`);
   const target = join(directory, "target");
   mkdirSync(target);
@@ -36,6 +44,7 @@ export function makeSite(directory: string, driver: SiteDriver, images: readonly
     target,
     archive,
     archiveBytes: (image) => readFileSync(archive(image)),
+    reference: ({ name }) => (registryHost === null ? null : `${registryHost}/lab/${name}`),
   };
 }
 
@@ -48,7 +57,7 @@ export interface Victim {
   readonly mounted?: boolean;
 }
 
-/** All that one may be doing when it dies; `load` is there several times, for it takes longest. */
+/** All that one may be doing when it dies; what takes longest is there several times. */
 export function victims(site: Site): Victim[] {
   const [a, b, c] = site.images as [SampleImage, SampleImage, SampleImage];
   const load = (image: SampleImage, loaded: readonly SampleImage[]): Victim => ({
@@ -56,7 +65,14 @@ export function victims(site: Site): Victim[] {
     loaded,
     words: ["load", "-i", site.archive(image)],
   });
+  const pull = (image: SampleImage, loaded: readonly SampleImage[]): Victim[] => {
+    const reference = site.reference(image);
+    const name = `pull ${image.name} where ${loaded.map(({ name }) => name).join(" and ") || "nothing"} is`;
+    return reference === null ? [] : [{ name, loaded, words: ["pull", reference] }];
+  };
   return [
+    ...pull(a, []),
+    ...pull(c, [b]),
     load(a, []),
     load(a, [b]),
     load(c, [a, b]),

@@ -25,7 +25,7 @@ export function copyCommand(context: Context): Command {
       "layerfs copy docker-archive:images.tar:web:1 web:2",
     ],
   })
-    .argument("<source>", `${IMAGE_OPERAND}, docker://NAME`)
+    .argument("<source>", IMAGE_OPERAND)
     .argument(
       "<destination>",
       "oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE[:NAME], docker://NAME[:TAG], or a name in the store",

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
-import { untilAborted } from "../interruption.ts";
 import { writeAll } from "../output.ts";
 import { withSession } from "../session.ts";
 import { platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
@@ -32,7 +31,7 @@ export function exportCommand(context: Context): Command {
       if (file === undefined) refuseTerminalOutput(context.stdout, "use the -o flag or redirect");
       await withSession(context, command, async ({ engine, stdout, signal }) => {
         if (file === undefined) await writeAll(stdout, engine.export(image, { platform, signal }), signal);
-        else await untilAborted(engine.exportToFile(image, file, { platform, signal }), signal);
+        else await engine.exportToFile(image, file, { platform, signal });
       });
     });
 }

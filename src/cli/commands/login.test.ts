@@ -6,7 +6,7 @@ import type { Engine } from "../../engine/engine.ts";
 
 const SERVER = "registry.example:5000";
 const nothingKept: Engine["login"] = async ({ server = "docker.io", credentials }) => {
-  if (credentials === undefined) throw new LayerfsError("UNAUTHORIZED", "no credentials are kept for it");
+  if (credentials === undefined) throw new LayerfsError("NOT_FOUND", "no credentials are kept for it");
   return { registry: server, username: credentials.username, place: { helper: "docker-credential-pass" } };
 };
 
@@ -58,6 +58,15 @@ describe("layerfs login", () => {
       stdout: "Authenticating with existing credentials...\nLogin Succeeded\n",
       stderr: "",
     });
+  });
+
+  it("says why what is kept does not serve any more", async () => {
+    const login: Engine["login"] = async () => {
+      throw new LayerfsError("UNAUTHORIZED", "registry r: login: access is refused");
+    };
+    const { status, stderr } = await runCommand(["login", SERVER], { engine: { login } });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^Login did not succeed: registry r: login: access is refused\nlayerfs: Cannot perform an/);
   });
 
   it.each([

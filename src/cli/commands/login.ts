@@ -83,8 +83,8 @@ async function login(
     try {
       return await engine.login({ server }, { signal });
     } catch (error) {
-      if (!isLayerfsError(error, "UNAUTHORIZED")) throw error;
-      if (session.stdin.isTTY) stderr.write(`Login did not succeed: ${printable(error.message)}\n`);
+      if (isLayerfsError(error, "UNAUTHORIZED")) stderr.write(`Login did not succeed: ${printable(error.message)}\n`);
+      else if (!isLayerfsError(error, "NOT_FOUND")) throw error;
     }
   }
   const credentials = await askFor(session, username, password);

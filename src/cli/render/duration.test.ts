@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { humanAge } from "./duration.ts";
+import { humanAge, shortTime } from "./duration.ts";
 
 const NOW = Date.parse("2026-01-15T00:00:00Z");
 const HOUR = 3600;
@@ -27,5 +27,17 @@ describe("humanAge", () => {
 
   it.each([null, "yesterday", "0001-01-01T00:00:00Z"])("has no words for %s", (created) => {
     expect(humanAge(created, NOW)).toBe("N/A");
+  });
+});
+
+describe("shortTime", () => {
+  it.each([
+    [0.2, "1s"],
+    [59, "59s"],
+    [60, "1m00s"],
+    [200, "3m20s"],
+    [7500, "2h05m"],
+  ])("writes %d seconds as %s", (seconds, expected) => {
+    expect(shortTime(seconds)).toBe(expected);
   });
 });

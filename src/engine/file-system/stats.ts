@@ -79,7 +79,7 @@ export function statsOf(node: ViewNode): ImageStats {
   return {
     ...numbersOf(node),
     ...{ atimeMs: time, mtimeMs: time, ctimeMs: time, birthtimeMs: time },
-    ...datesOf(node),
+    ...datesOf(time),
     ...kindTests(node.kind),
   };
 }
@@ -92,7 +92,7 @@ export function bigIntStatsOf(node: ViewNode): BigIntImageStats {
     ...(Object.fromEntries(numbers) as Record<keyof ReturnType<typeof numbersOf>, bigint>),
     ...{ atimeMs: time, mtimeMs: time, ctimeMs: time, birthtimeMs: time },
     ...{ atimeNs: nanoseconds, mtimeNs: nanoseconds, ctimeNs: nanoseconds, birthtimeNs: nanoseconds },
-    ...datesOf(node),
+    ...datesOf(Number(time)),
     ...kindTests(node.kind),
   };
 }
@@ -117,7 +117,8 @@ function deviceNumber({ major, minor }: { readonly major: number; readonly minor
   return (minor & 0xff) + (major & 0xfff) * 0x100 + (minor >>> 8) * 0x100000;
 }
 
-function datesOf({ mtime: { seconds, nanoseconds } }: ViewNode) {
-  const date = (): Date => new Date(seconds * 1000 + Math.floor(nanoseconds / 1e6));
+/** Rounded as in Node.js. */
+function datesOf(milliseconds: number) {
+  const date = (): Date => new Date(Math.round(milliseconds));
   return { atime: date(), mtime: date(), ctime: date(), birthtime: date() };
 }

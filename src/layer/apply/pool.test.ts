@@ -1,12 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { randomBytesOf } from "../../../test/support/random.ts";
 import { requires, root } from "../../../test/support/requires.ts";
 import { scratchDirectory } from "../../../test/support/scratch.ts";
 import { lines, snapshot } from "../../../test/support/snapshot.ts";
 import { layerTar } from "../../../test/support/tar-builder.ts";
+import { type Arrival, endArrival, failArrival, makeArrival, tellArrived } from "../../content/arrival.ts";
 import { digestOf } from "../../core/digest.ts";
 import { emptyDirectory } from "../../sys/remove-tree.ts";
 import type { ApplyJob } from "./job.ts";
@@ -119,4 +121,51 @@ describe("applyPool", () => {
     const after = jobFor(BASE);
     expect(await pool.apply(after, {})).toMatchObject({ kind: "finished" });
   });
+
+  it("unpacks a layer while its bytes arrive, and waits for those that have not", async () => {
+    await using pool = applyPool(1);
+    const { job, arrival, length } = arrivingJob();
+    const outcome = pool.apply(job, {});
+    for (let there = 0; there < length; there += 100_000) {
+      tellArrived(arrival, there);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    // Written as far as it has come, while the rest is awaited.
+    await expect.poll(() => existsSync(join(job.directory, "large")), { timeout: 10_000 }).toBe(true);
+    tellArrived(arrival, length);
+    endArrival(arrival);
+    expect(await outcome).toMatchObject({ kind: "finished", result: { size: LARGE.length } });
+  });
+
+  it("ends the waiting for bytes of which no more will come, or that nobody wants any more", async () => {
+    await using pool = applyPool(2);
+    const [failed, unwanted] = [arrivingJob(), arrivingJob()];
+    const stop = new AbortController();
+    const outcomes = [pool.apply(failed.job, {}), pool.apply(unwanted.job, { signal: stop.signal })];
+    const ended = Promise.allSettled(outcomes);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    failArrival(failed.arrival);
+    stop.abort();
+    for (const outcome of await ended) expect(outcome).toMatchObject({ reason: { code: "CANCELLED" } });
+  });
+
+  it("tells by its digest that a blob is damaged which cannot be inflated or read", async () => {
+    await using pool = applyPool(1);
+    const good = jobFor(BASE);
+    const bad = jobFor(Buffer.from("no tar ".repeat(100)));
+    const damaged = { ...bad, bytes: { ...bad.bytes, digest: digestOf("another") } as ApplyJob["bytes"] };
+    await expect(pool.apply(damaged, {})).rejects.toMatchObject({ code: "DIGEST_MISMATCH" });
+    await expect(pool.apply(bad, {})).rejects.toMatchObject({ code: "INVALID_TAR" });
+    expect(await pool.apply(good, {})).toMatchObject({ kind: "finished" });
+  });
 });
+
+const LARGE = randomBytesOf("large", 1_000_000);
+
+/** A job whose blob is on its way. */
+function arrivingJob(): { job: ApplyJob; arrival: Arrival; length: number } {
+  const job = jobFor(layerTar([{ name: "large", data: LARGE }]));
+  if (job.bytes.kind !== "blob") throw new Error("the job has no blob");
+  const arrival = makeArrival();
+  return { job: { ...job, bytes: { ...job.bytes, arrival } }, arrival, length: job.bytes.extent.length };
+}

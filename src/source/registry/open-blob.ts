@@ -34,7 +34,7 @@ export async function* openBlob(
       if (mirror === undefined) {
         await waitAfter(error, failures, hosts.retry, retryOptions(hosts.origin, options));
       } else {
-        dropMirror(hosts, mirror, error);
+        dropMirror(hosts, mirror, error, options);
         progress.etag = null;
         failures = 0;
       }

@@ -1,4 +1,4 @@
-import { isLayerfsError } from "../../core/errors.ts";
+import { type ErrorCode, isLayerfsError } from "../../core/errors.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { RequestOptions } from "./repository.ts";
 import { type RetryOptions, type RetryPolicy, retrying } from "./retry.ts";
@@ -37,15 +37,36 @@ export async function fetching<T>(
     try {
       return await attempt(mirror);
     } catch (error) {
-      dropMirror(hosts, mirror, error);
+      dropMirror(hosts, mirror, error, options);
     }
   }
   return await retrying(hosts.retry, retryOptions(hosts.origin, options), () => attempt(hosts.origin));
 }
 
-/** A mirror is a help, not a judge: whatever it refuses, the registry itself is asked. */
-export function dropMirror({ mirrors }: RepositoryHosts, mirror: RegistryHost, error: unknown): void {
-  if (!isLayerfsError(error) || error.code === "CANCELLED") throw error;
+/**
+ * A mirror is a help, not a judge: whatever it refuses, the registry itself is asked. What is no fault of the mirror is
+ * thrown. `onRetry` is told, but not of what a mirror only does not have.
+ */
+export function dropMirror(
+  { mirrors }: RepositoryHosts,
+  mirror: RegistryHost,
+  error: unknown,
+  { onRetry }: RequestOptions,
+): void {
+  if (!isLayerfsError(error) || !MIRROR_FAULTS.has(error.code)) throw error;
   const index = mirrors.indexOf(mirror);
   if (index !== -1) mirrors.splice(index, 1);
+  if (error.code === "NOT_FOUND") return;
+  onRetry?.({ registry: mirror.name, reason: error.message, wait: 0, asked: false, attempt: 1, attempts: 1 });
 }
+
+const MIRROR_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  "REGISTRY",
+  "NOT_FOUND",
+  "UNAUTHORIZED",
+  "RATE_LIMITED",
+  "DIGEST_MISMATCH",
+  "UNSUPPORTED",
+  "INVALID_MANIFEST",
+  "LIMIT_EXCEEDED",
+]);

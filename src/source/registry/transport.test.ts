@@ -4,7 +4,9 @@ import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { collect } from "../../../test/support/apply.ts";
 import { makeCertificates } from "../../../test/support/registry/certificates.ts";
+import { startFaultProxy } from "../../../test/support/registry/fault-proxy.ts";
 import { startForwardProxy } from "../../../test/support/registry/forward-proxy.ts";
 import { pushImage } from "../../../test/support/registry/push-image.ts";
 import { registry, startRegistry } from "../../../test/support/registry/registry.ts";
@@ -12,9 +14,10 @@ import { QUIET_SETTINGS } from "../../../test/support/registry/settings.ts";
 import { requires } from "../../../test/support/requires.ts";
 import { sampleImages } from "../../../test/support/sample-images.ts";
 import { scratchDirectory } from "../../../test/support/scratch.ts";
-import { digestOf } from "../../core/digest.ts";
+import { digestOf, parseDigest } from "../../core/digest.ts";
 import { registryClient } from "./registry-client.ts";
 import type { FetchedManifest } from "./repository.ts";
+import type { RetryEvent } from "./retry.ts";
 import type { RegistrySettings } from "./settings.ts";
 
 const [sample] = sampleImages(0.1);
@@ -150,6 +153,38 @@ describe("a mirror of Docker Hub", () => {
     expect(proxy.requests[0]?.line).toBe("CONNECT registry-1.docker.io:443");
     const elsewhere = client.repository({ domain: mirror.host, path: "lab/a" });
     await expect(elsewhere.fetchManifest("2", {})).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("that breaks off in a blob is told, and the registry itself gives the rest", async () => {
+    await using mirror = await startRegistry();
+    await using hub = await startRegistry({ tls: makeCertificates() });
+    const { layers } = await pushImage(mirror, "lab/a:1", sample!.image);
+    await pushImage(hub, "lab/a:1", sample!.image);
+    await using proxy = await startForwardProxy(hub.host);
+    await using faulty = await startFaultProxy(mirror);
+    faulty.rules = [{ path: "/blobs/", fault: { cutAfter: 1000 } }];
+    await using client = registryClient({
+      ...QUIET_SETTINGS,
+      mirrors: [faulty.url],
+      environment: { HTTPS_PROXY: proxy.url },
+      insecureRegistries: ["registry-1.docker.io"],
+    });
+    const repository = client.repository({ domain: "docker.io", path: "lab/a" });
+    const told: RetryEvent[] = [];
+    const layer = { ...layers[0]!, digest: parseDigest(layers[0]!.digest) };
+    const bytes = await collect(repository.openBlob(layer, { onRetry: (event) => void told.push(event) }));
+    expect(digestOf(bytes)).toBe(layer.digest);
+    expect(faulty.bytesOf(layer.digest)).toBe(1000);
+    expect(told).toMatchObject([{ registry: `${faulty.url}/`, wait: 0 }]);
+  });
+
+  it("is not talked to over plain http elsewhere", async () => {
+    await using client = registryClient({ ...QUIET_SETTINGS, mirrors: ["http://mirror.example"] });
+    const repository = client.repository({ domain: "docker.io", path: "lab/a" });
+    await expect(repository.fetchManifest("1", {})).rejects.toMatchObject({
+      code: "USAGE",
+      hint: expect.stringContaining("--insecure-registry mirror.example"),
+    });
   });
 
   it.each(["mirror.example", "ftp://mirror.example", "https://a:b@mirror.example"])("is not %s", (mirror) => {

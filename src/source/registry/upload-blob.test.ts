@@ -103,6 +103,38 @@ describe("a blob that is sent", () => {
     });
   });
 
+  it("goes to a query that is sent back as it was", async () => {
+    const query = "?sig=a%20b~c%7e%2B+*'&_state=x%3D";
+    const handle: Handler = ({ method }, response) =>
+      void response.writeHead(method === "POST" ? 202 : 201, { Location: `/upload${query}` }).end();
+    await withServer(handle, {}, async (repository, asked) => {
+      await repository.uploadBlob(blob, pieces, {});
+      const sent = asked.at(-1)?.url.replace("%27", "'");
+      expect(sent).toBe(`/upload${query}&digest=${encodeURIComponent(blob.digest)}`);
+    });
+  });
+
+  it.each([401, 403, 404])("is not to be had from another repository that answers %d", async (status) => {
+    const handle: Handler = (_, response) =>
+      void response.writeHead(status, { "WWW-Authenticate": "Basic realm=x" }).end();
+    await withServer(handle, {}, async (repository) => {
+      expect(await repository.mountBlob(blob.digest, "lab/b", {})).toBe(false);
+    });
+  });
+
+  it("is given up at once when it is cancelled, also where the registry does not answer", async () => {
+    const controller = new AbortController();
+    const handle: Handler = ({ method }, response) => {
+      if (method === "POST") response.writeHead(202, { Location: "/upload" }).end();
+      else if (method === "PUT") controller.abort();
+    };
+    await withServer(handle, { stallTimeout: 300_000 }, async (repository, asked) => {
+      const sending = repository.uploadBlob(blob, pieces, { signal: controller.signal });
+      await expect(sending).rejects.toMatchObject({ code: "CANCELLED" });
+      expect(methods(asked)).toBe("POST PUT DELETE");
+    });
+  });
+
   it("goes in chunks where that is set", async () => {
     await withServer(uploads(), { uploadChunkSize: 40_000 }, async (repository, asked) => {
       await repository.uploadBlob(blob, pieces, {});

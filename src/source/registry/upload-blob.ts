@@ -17,6 +17,8 @@ interface Upload {
   readonly leastChunk: number;
 }
 
+/** Nobody waits long for an upload to be forgotten. */
+const CANCEL_TIMEOUT = 5_000;
 const OCTETS = "application/octet-stream";
 
 /** See `Repository.uploadBlob`. */
@@ -41,8 +43,23 @@ export async function uploadBlob(
   });
 }
 
-/** See `Repository.mountBlob`. A registry that begins an upload instead is told that it is not wanted. */
+/** See `Repository.mountBlob`. That the other repository may not be read, or is not there, is no failure. */
 export async function mountBlob(
+  hosts: RepositoryHosts,
+  digest: Digest,
+  source: string,
+  options: RequestOptions,
+): Promise<boolean> {
+  try {
+    return await mount(hosts, digest, source, options);
+  } catch (error) {
+    if (isLayerfsError(error, "UNAUTHORIZED") || isLayerfsError(error, "NOT_FOUND")) return false;
+    throw error;
+  }
+}
+
+/** A registry that begins an upload instead is told that it is not wanted. */
+async function mount(
   hosts: RepositoryHosts,
   digest: Digest,
   source: string,
@@ -107,7 +124,8 @@ async function finish(
   { signal }: RequestOptions,
 ): Promise<void> {
   const target = new URL(url);
-  target.searchParams.set("digest", digest);
+  // Set as text: what the registry wrote into the query may be signed, and is sent back as it is.
+  target.search = `${url.search === "" ? "?" : `${url.search}&`}digest=${encodeURIComponent(digest)}`;
   const object = objectOf(hosts, digest);
   const answer = await hosts.origin.send({
     method: "PUT",
@@ -235,6 +253,7 @@ async function cancel(hosts: RepositoryHosts, { digest }: Pick<Blob, "digest">, 
       scopes: pushScopes(hosts),
       accept: [200, 202, 204, 404, 405],
       object: `upload of ${objectOf(hosts, digest)}`,
+      signal: AbortSignal.timeout(CANCEL_TIMEOUT),
     });
     await answer.discard();
   } catch (error) {

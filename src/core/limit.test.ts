@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { slots } from "./slots.ts";
+import { limitOf } from "./limit.ts";
 
-it("runs no more at the same time than there are slots, in order, and goes on after a failure", async () => {
-  const run = slots(2);
+it("runs no more at the same time than it may, in order, and goes on after a failure", async () => {
+  const run = limitOf(2);
   const started: number[] = [];
   let running = 0;
   let most = 0;

@@ -1,0 +1,88 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { openEngine } from "../../src/index.ts";
+import { dockerd, exportedTree, startDockerd } from "../support/dockerd.ts";
+import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
+import { dockerArchive, type TestImage } from "../support/image-builder.ts";
+import { requires } from "../support/requires.ts";
+import { sampleImages } from "../support/sample-images.ts";
+import { scratchDirectory } from "../support/scratch.ts";
+import { layerTar } from "../support/tar-builder.ts";
+
+/** What Docker puts into each container, and directories whose times that changes. */
+const INIT_LAYER = /^(\.dockerenv|proc|sys|dev(\/.*)?|etc|etc\/(hostname|hosts|resolv\.conf|mtab))?$/;
+
+const odd: TestImage = {
+  tags: ["odd:1"],
+  layers: [
+    layerTar([
+      { name: "dir/", type: "directory", mode: 0o1777, mtime: "1700000000.5" },
+      {
+        name: Buffer.from("dir/\xff\xfe", "latin1"),
+        data: "bytes",
+        mtime: "1700000001.999999999",
+        uid: 1234,
+        gid: 5678,
+      },
+      { name: "dir/first", data: "linked", xattrs: { "user.note": "n" } },
+      { name: "dir/second", type: "hardlink", link: "dir/first", xattrs: { "user.note": "n" } },
+      { name: "dir/fifo", type: "fifo" },
+      { name: "dir/link", type: "symlink", link: "../../outside" },
+      { name: "gone/", type: "directory" },
+      { name: "gone/x", data: "x" },
+      { name: "was-dir/x", data: "x" },
+    ]),
+    layerTar([
+      { name: ".wh.gone" },
+      { name: "was-dir", data: "now a file", mode: 0o4755 },
+      { name: "dir/.wh.link" },
+      { name: `${"deep/".repeat(60)}file`, data: "deep" },
+    ]),
+  ],
+};
+
+describe("an exported tar", () => {
+  requires(dockerd());
+
+  it("unpacks to what docker export gives, times to the second, without what Docker adds", async () => {
+    const started = BigInt(Date.now() - 2000) * 1_000_000n;
+    const images = [odd, ...sampleImages(1).map(({ image }) => image)];
+    const place = scratchDirectory();
+    chmodSync(place, 0o755);
+    const file = join(place, "images.tar");
+    writeFileSync(file, dockerArchive(images));
+    await using daemon = await startDockerd(join(place, "docker"), "vfs");
+    daemon.docker("load", "-q", "-i", file);
+    await using engine = await openEngine({ root: "/proc/no-root", cacheDirectory: null });
+    for (const name of images.flatMap(({ tags }) => tags)) {
+      const expected = dumpTree(exportedTree(daemon, daemon.docker("create", name, "sh")))
+        .map(wholeSeconds)
+        .map((row) => withoutOwnTime(row, started));
+      const tree = join(place, name.replace(":", "-"));
+      const tar = `${tree}.tar`;
+      mkdirSync(tree);
+      await engine.exportToFile(`docker-archive:${file}:${name}`, tar);
+      expect(spawnSync("tar", ["-xpf", tar, "-C", tree, "--numeric-owner"]).status).toBe(0);
+      const found = dumpTree(tree).map(wholeSeconds);
+      expect(found.length).toBeGreaterThan(8);
+      expect(compareTrees(expected.filter(isOfImage), found.filter(isOfImage))).toEqual([]);
+    }
+  });
+});
+
+function isOfImage({ path }: TreeRow): boolean {
+  return !INIT_LAYER.test(path);
+}
+
+/** dockerd writes no parts of seconds; it rounds them down. */
+function wholeSeconds(row: TreeRow): TreeRow {
+  const seconds = (row.mtime ?? 0n) / 1_000_000_000n;
+  return { ...row, mtime: seconds * 1_000_000_000n };
+}
+
+/** dockerd leaves a directory that a layer implies, or deletes something from, with the time when it did so. */
+function withoutOwnTime(row: TreeRow, started: bigint): TreeRow {
+  return row.type === "directory" && (row.mtime ?? 0n) >= started ? { ...row, mtime: null } : row;
+}
