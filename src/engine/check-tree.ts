@@ -141,7 +141,9 @@ class TreeChecker {
       tell(path, isOverlay && isWhiteout(stat) ? { ...differences[0], found: "a whiteout" } : differences[0]);
       return false;
     }
-    if (node.kind !== "directory") differences.push(...this.#links.compare(node, path, stat));
+    // A copy that dockerd makes of a full tree keeps links of files only.
+    if (node.kind === "file" || (node.kind !== "directory" && (isOverlay || facts.own.has(path))))
+      differences.push(...this.#links.compare(node, path, stat));
     for (const difference of differences) tell(path, difference);
     if (node.kind === "file" && differences.every(({ what }) => what !== "size"))
       this.#compareContent(path, node, place);
@@ -153,10 +155,15 @@ class TreeChecker {
     const isOwn = facts.own.has(path);
     if (node.kind !== "directory") return { attributes: true, mtime: true, owners, allXattrs: isOwn };
     if (form === "overlay-dir" || facts.recorded.has(path)) {
-      const attributes = facts.recorded.has(path);
-      return { attributes, mtime: true, owners, allXattrs: true };
+      // The root's time is not what the header says where dockerd has unpacked a layer.
+      return { attributes: facts.recorded.has(path), mtime: path !== "", owners, allXattrs: true };
     }
-    return { attributes: stack.recorded.has(node), mtime: !stack.stirred.has(node), owners, allXattrs: false };
+    return {
+      attributes: stack.recorded.has(node),
+      mtime: path !== "" && !stack.stirred.has(node),
+      owners,
+      allXattrs: false,
+    };
   }
 
   /** What the layer itself has is compared by its tar. */

@@ -105,7 +105,7 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
     for (;;) {
       const wanted = record.size - size + 1;
       const room = chunks.room.subarray(0, wanted);
-      const count = readFile(fd, room, size, record.name);
+      const count = readOf(record.name, () => preadSome(fd, room, size));
       size += count;
       if (size > record.size) throw changedFile(record, "size", `${record.size} bytes`, "more");
       crc = crc64(crc, room.subarray(0, count));
@@ -129,9 +129,9 @@ function* addWholeFile(chunks: Chunks, rootFd: number, record: FileRecord, damag
   }
 }
 
-function readFile(fd: number, room: Buffer, position: number, name: Buffer): number {
+function readOf(name: Buffer, read: () => number): number {
   try {
-    return preadSome(fd, room, position);
+    return read();
   } catch (error) {
     if (!isLayerfsError(error) || error.errno !== "EISDIR") throw error;
     throw notFile(name, "is a directory");
@@ -179,7 +179,7 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
     const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
     for (let position = 0; ; ) {
       const buffer = Buffer.allocUnsafe(size);
-      const count = pread(fd, buffer, position);
+      const count = readOf(name, () => pread(fd, buffer, position));
       if (count === 0) return;
       position += count;
       yield buffer.subarray(0, count);
