@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { benchmark } from "./benchmark.ts";
-import { command } from "./file-system.ts";
+import { installLayerfs } from "./installation.ts";
 import { pictureOf, renderChart, renderText, withResults } from "./render.ts";
 import { OPERATIONS, type Operation, type Results } from "./results.ts";
 
@@ -57,13 +57,14 @@ function inOwnNamespace(): number {
 
 async function run(operation: Operation, directory: string): Promise<void> {
   const names = list(values.image);
+  using installed = installLayerfs(checkout);
   const results = await benchmark({
     operation,
     directory,
     images: names.length > 0 ? names : readdirSync(join(directory, "oci")).sort(),
     runs: Number(values.runs),
     only: list(values.only),
-    layerfs: builtLayerfs(),
+    layerfs: [installed.command],
     gibibytes: Number(values.size),
     log: (line) => process.stderr.write(`${line}\n`),
   });
@@ -72,14 +73,6 @@ async function run(operation: Operation, directory: string): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
   if (values.docs) writeDocs(results);
-}
-
-/** The command as users install it: compiled, and with its compile cache filled. */
-function builtLayerfs(): string[] {
-  command("npm", "--prefix", checkout, "run", "--silent", "build");
-  const words = [process.execPath, join(checkout, "dist/cli/main.js")];
-  command(words[0] ?? "", ...words.slice(1), "version");
-  return words;
 }
 
 function writeDocs(results: Results): void {

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import type { Engine } from "../engine/engine.ts";
+import type { RetryEvent } from "../source/registry/retry.ts";
 import type { Context } from "./context.ts";
 import { createLog, type Log } from "./log.ts";
 import { throwFailures } from "./operands.ts";
 import { write } from "./output.ts";
 import { formatResult } from "./render/format.ts";
+import { renderRetry } from "./render/retry.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
 /** What a command has while it runs. */
@@ -27,7 +29,8 @@ export async function withSession(
 ): Promise<void> {
   const settings = readSettings(command);
   const log = createLog(context.stderr, settings.logLevel, settings.format.kind === "json");
-  const engine = await context.openEngine(settings.engine);
+  const onRetry = (event: RetryEvent): void => log.warn(renderRetry(event));
+  const engine = await context.openEngine({ ...settings.engine, onRetry });
   log.debug(`opened ${engine.root}`);
   const print = printer(context, settings);
   const used = await settle(() => use({ ...context, engine, settings, log, print }));

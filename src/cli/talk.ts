@@ -1,6 +1,7 @@
 import type { ProgressEvent } from "../engine/engine.ts";
 import { write } from "./output.ts";
 import { withProgress } from "./progress.ts";
+import { renderRetry } from "./render/retry.ts";
 import type { Session } from "./session.ts";
 
 export interface Talk {
@@ -46,11 +47,4 @@ export async function withTalk<T>(
 /** Whether a reference has neither tag nor digest. What goes wrong with it is told by the engine. */
 export function isNameOnly(reference: string): boolean {
   return !/[:@]/.test(reference.slice(reference.lastIndexOf("/") + 1));
-}
-
-function renderRetry({ registry, reason, wait, asked }: Extract<ProgressEvent, { type: "retry" }>): string {
-  const seconds = `${Math.ceil(wait / 1000)} s`;
-  return asked
-    ? `registry ${registry} asks to wait ${seconds}: ${reason}`
-    : `registry ${registry}: ${reason}; trying again in ${seconds}`;
 }

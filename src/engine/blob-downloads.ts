@@ -43,6 +43,8 @@ interface Download {
   /** Never rejects. */
   done: Promise<void>;
   wasThere: boolean;
+  /** More or fewer bytes came than there should be. */
+  isWrong: boolean;
 }
 
 export function blobDownloads(options: DownloadOptions): BlobDownloads {
@@ -56,27 +58,17 @@ export function blobDownloads(options: DownloadOptions): BlobDownloads {
     const known = downloads.get(descriptor.digest);
     if (known !== undefined) return known;
     const blob = await holdBlob(options.directory, descriptor, signal);
-    const download: Download = { blob, done: Promise.resolve(), wasThere: false };
+    const download: Download = { blob, done: Promise.resolve(), wasThere: false, isWrong: false };
     downloads.set(descriptor.digest, download);
     return download;
   };
   const run = async (download: Download, onBytes: OnBytes): Promise<void> => {
     try {
-      await limit(() =>
-        ingestBlob(download.blob, {
-          open: (offset) => options.open(download.blob.descriptor, offset, signal),
-          signal,
-          beforeWriting: options.beforeWriting,
-          onBytes(count, origin) {
-            if (origin === "disk" && count > 0) download.wasThere = true;
-            onBytes(count, origin);
-          },
-        }),
-      );
+      await limit(() => ingest(download, options, signal, onBytes));
     } catch (error) {
       failure ??= { error };
       stop.abort();
-      if (isLayerfsError(error, "DIGEST_MISMATCH")) await download.blob.discard();
+      if (isLayerfsError(error, "DIGEST_MISMATCH")) download.isWrong = true;
     }
   };
 
@@ -111,10 +103,30 @@ export function blobDownloads(options: DownloadOptions): BlobDownloads {
     async end({ keep }) {
       stop.abort();
       await Promise.all([...downloads.values()].map(({ done }) => done));
-      for (const { blob } of downloads.values()) await blob.release({ keep });
+      for (const { blob, isWrong } of downloads.values()) {
+        if (isWrong) await blob.discard();
+        await blob.release({ keep });
+      }
       downloads.clear();
     },
   };
+}
+
+function ingest(
+  download: Download,
+  { open, beforeWriting }: DownloadOptions,
+  signal: AbortSignal,
+  onBytes: OnBytes,
+): Promise<void> {
+  return ingestBlob(download.blob, {
+    open: (offset) => open(download.blob.descriptor, offset, signal),
+    signal,
+    beforeWriting,
+    onBytes(count, origin) {
+      if (origin === "disk" && count > 0) download.wasThere = true;
+      onBytes(count, origin);
+    },
+  });
 }
 
 function bytesOf({ fd, descriptor, arrival }: HeldBlob): LayerBytes {

@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly cacheDirectory?: string | null | undefined;
   /** How registries are reached (docs/registries.md). */
   readonly registries?: RegistrySettings | undefined;
+  /** Told of requests that are repeated where an image is read in its registry; `pull` and `push` tell their `onProgress`. */
+  readonly onRetry?: ((event: RetryEvent) => void) | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
   readonly maxConcurrentDownloads?: number | undefined;
 }
@@ -308,10 +310,7 @@ export interface Engine extends AsyncDisposable {
    * layer and path, where a stored layer is not what it was.
    */
   push(name: string, options?: PushOptions): Promise<PushResult>;
-  /**
-   * Makes pulls and pushes known to a registry. Fails with UNAUTHORIZED where it does not take the credentials, NOT_FOUND
-   * where none are given and none are kept.
-   */
+  /** Fails with UNAUTHORIZED where the registry does not take the credentials, NOT_FOUND where none are given or kept. */
   login(request: LoginRequest, options?: CallOptions): Promise<LoginResult>;
   /** Forgets what is kept for a registry; for one without anything it succeeds. Default: Docker Hub. */
   logout(server?: string): Promise<LogoutResult>;

@@ -72,6 +72,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     maxLayerSize: options.maxLayerSize ?? null,
     ignoreOwners: settings.storageOptions.get(IGNORE_OWNERS) === "true",
   };
+  const reach = { registries: options.registries, onRetry: options.onRetry };
   const cache = openCache(options.cacheDirectory);
   const pool = applyPool();
   let lock: Lock | null = null;
@@ -93,17 +94,15 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
-    call: { ...call, cache, registries: options.registries },
+    call: { ...call, cache, ...reach },
     reading,
   });
   return {
     root,
-    load: told(async (input, call = {}) =>
-      loadInput(await writing(), input, pool, { ...call, registries: options.registries }),
-    ),
+    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, { ...call, ...reach })),
     save: told(async (names, target, call = {}) => {
       for (const name of names) refuseSource(name, "saved");
-      return saveImages(await leasable(), names, target, { ...call, registries: options.registries });
+      return saveImages(await leasable(), names, target, { ...call, ...reach });
     }),
     copy: told(async (from, to, call = {}) => {
       const { registries: settings, maxConcurrentDownloads } = options;
@@ -129,13 +128,13 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     logout: told(async (server) => logout(await registries(), server)),
     images: told(async (filters) => listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      await using source = await openSourceImage(image, { ...call, ...reach });
       if (source !== null) return await inspectSource(source, call);
       const { stores, name } = await findStores(image, reading);
       return inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
-      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      await using source = await openSourceImage(image, { ...call, ...reach });
       if (source !== null) return await sourceHistory(source, call);
       const { stores, name } = await findStores(image, reading);
       return imageHistory(stores, name);
@@ -146,7 +145,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
-      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      await using source = await openSourceImage(image, { ...call, ...reach });
       if (source === null) {
         const { stores, name } = await findStores(image, reading);
         return await explain(stores, name, path);
@@ -176,7 +175,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     }),
     mounts: told(async () => listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
-      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      await using source = await openSourceImage(image, { ...call, ...reach });
       if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
       if (!isReadOnly(root) && parseDockerRoot(image) === null)
         return unpackImage(await writing(), image, directory, pool, call);
@@ -184,7 +183,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       return unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
-      await using source = await openSourceImage(image, { ...call, registries: options.registries });
+      await using source = await openSourceImage(image, { ...call, ...reach });
       if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
       return await listSource(source, path, { ...call, cache });
     }),
@@ -198,7 +197,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
     copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
     readFile: told(async (image, path, call = {}) => {
-      const source = await openSourceImage(image, { ...call, registries: options.registries });
+      const source = await openSourceImage(image, { ...call, ...reach });
       if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
       return readSourceFile(source, path, { ...call, cache });
     }),

@@ -7,7 +7,7 @@ import type { ArchiveOptions } from "../source/archive-file.ts";
 import { openArchive, openSource, type SourceOptions } from "../source/open-source.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { parseDockerRoot } from "./docker-root.ts";
-import type { CallOptions, LoadInput, ReadOptions } from "./engine.ts";
+import type { CallOptions, EngineOptions, LoadInput, ReadOptions } from "./engine.ts";
 import { laterStream } from "./later.ts";
 
 const directoryTar = laterStream(async () => (await import("../layer/diff-tar.ts")).directoryTar);
@@ -15,6 +15,7 @@ const directoryTar = laterStream(async () => (await import("../layer/diff-tar.ts
 /** A call, and what a source may need beside it. */
 export interface SourceCall extends ReadOptions {
   readonly registries?: SourceOptions["registries"];
+  readonly onRetry?: EngineOptions["onRetry"];
   readonly onProgress?: CallOptions["onProgress"];
 }
 
@@ -87,13 +88,13 @@ function registryReference(text: string): string | null {
 }
 
 export function sourceOptions(call: SourceCall, spool: SpoolOptions): SourceOptions {
-  const { platform, signal, registries, onProgress } = call;
+  const { platform, signal, registries, onRetry, onProgress } = call;
   return {
     ...spool,
     directoryTar,
     signal,
     registries,
-    onRetry: onProgress && ((event) => onProgress({ type: "retry", ...event })),
+    onRetry: onRetry ?? (onProgress && ((event) => onProgress({ type: "retry", ...event }))),
     platform: platform === undefined ? undefined : parsePlatform(platform),
   };
 }

@@ -3,6 +3,8 @@ import { readLayerFile } from "../layer/stored-tar.ts";
 import { placeOf } from "../layer/whole.ts";
 import { openDirectory } from "../sys/at.ts";
 import { close } from "../sys/file.ts";
+import type { TarEntry } from "../tar/entry.ts";
+import { classifyEntry } from "../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../view/content-range.ts";
 import { layerMakers } from "./explain-history.ts";
 import type { ImageLayer } from "./image-layer.ts";
@@ -42,12 +44,17 @@ async function* storedPass(tarSplit: string, directory: string, wants: Wants): A
   const rootFd = openDirectory(directory);
   try {
     for await (const { entry, storedName } of storedEntries(tarSplit)) {
-      const isWanted = entry.kind === "file" && wants(entry, storedName);
+      const isWanted = holdsFile(entry) && wants(entry, storedName);
       yield { entry, storedName, content: isWanted ? fileContent(rootFd, storedName) : null };
     }
   } finally {
     close(rootFd);
   }
+}
+
+/** A file that aufs reserves is not kept; its bytes are under the name of the link to it. */
+function holdsFile({ kind, linkname }: TarEntry): boolean {
+  return kind === "file" || (kind === "hardlink" && classifyEntry(linkname).kind === "reserved");
 }
 
 async function* fileContent(rootFd: number, name: Buffer): AsyncGenerator<Buffer> {

@@ -89,6 +89,17 @@ describe("an image that was pushed", () => {
     expect(posts).toHaveLength(IMAGE.layers.length + 1);
     expect(uploads()).toHaveLength(1);
   });
+
+  it("is sent where the registry does not let its layer be mounted from another repository", async () => {
+    const [one, two] = [`${proxy.host}/lab/secret:1`, `${proxy.host}/lab/open:1`];
+    await using engine = await engineWith();
+    for (const name of [one, two]) await engine.load({ file: archive(name, { ...IMAGE, layers: [IMAGE.layers[0]!] }) });
+    await engine.push(one);
+    proxy.rules = [{ method: "POST", path: "/lab/open/", nth: 1, fault: statusFault(403, "DENIED") }];
+    const { tags } = await engine.push(two);
+    proxy.rules = [];
+    expect(tags[0]!.layers.map(({ how }) => how)).toEqual(["sent"]);
+  });
 });
 
 describe("an image that was pulled", () => {

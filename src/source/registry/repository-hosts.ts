@@ -1,7 +1,7 @@
 import { type ErrorCode, isLayerfsError } from "../../core/errors.ts";
 import type { RegistryHost } from "./registry-host.ts";
 import type { RequestOptions } from "./repository.ts";
-import { type RetryOptions, type RetryPolicy, retrying } from "./retry.ts";
+import { type RetryOptions, type RetryPolicy, reasonOf, retrying } from "./retry.ts";
 
 /** The hosts that have a repository, and what is asked of them. */
 export interface RepositoryHosts {
@@ -57,7 +57,14 @@ export function dropMirror(
   const index = mirrors.indexOf(mirror);
   if (index !== -1) mirrors.splice(index, 1);
   if (error.code === "NOT_FOUND") return;
-  onRetry?.({ registry: mirror.name, reason: error.message, wait: 0, asked: false, attempt: 1, attempts: 1 });
+  onRetry?.({
+    registry: mirror.name,
+    reason: reasonOf(error, mirror.name),
+    wait: 0,
+    asked: false,
+    attempt: 1,
+    attempts: 1,
+  });
 }
 
 const MIRROR_FAULTS: ReadonlySet<ErrorCode> = new Set([

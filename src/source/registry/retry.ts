@@ -74,13 +74,19 @@ export async function waitAfter(
   const wait = Math.max(backoff(number, policy), retryAfter ?? 0);
   onRetry?.({
     registry,
-    reason: error.message,
+    reason: reasonOf(error, registry),
     wait,
     asked: retryAfter !== null,
     attempt: number,
     attempts: policy.attempts,
   });
   await cancellableSleep(wait, signal);
+}
+
+/** The message without the name of the registry, which an event tells by itself. */
+export function reasonOf({ message }: LayerfsError, registry: string): string {
+  const prefix = `registry ${registry}: `;
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message;
 }
 
 function backoff(number: number, { firstWait, longestWait }: RetryPolicy): number {
