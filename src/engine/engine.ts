@@ -9,6 +9,7 @@ import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
 import type { CopiedOut, CopyOptions } from "./copy-out.ts";
 import type { DirectoryExplanation, Explanation } from "./explanation.ts";
 import type { FindOptions } from "./find-nodes.ts";
+import type { StoreInfo } from "./info.ts";
 import type { ChangedNode, ChangesOptions } from "./list-changes.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { PullOptions, PullResult } from "./pull.ts";
@@ -228,24 +229,6 @@ export interface UnmountRequest {
   readonly target: string;
   /** Throw away what was changed in a read-write mount; without it such a mount with changes stays. */
   readonly discard?: boolean | undefined;
-}
-
-export interface StoreInfo {
-  readonly root: string;
-  readonly driver: string;
-  /** Why this driver was chosen, one sentence each. */
-  readonly choice: readonly string[];
-  /** In Docker's words. */
-  readonly status: readonly (readonly [string, string])[];
-  /** Nameless and intermediate ones too. */
-  readonly images: number;
-  readonly layers: number;
-  /** Of dockerd, which made them; what they use is not removed. */
-  readonly containers: { readonly running: number; readonly stopped: number };
-  readonly mounts: number;
-  /** Bytes of content of all layers. */
-  readonly layersSize: number;
-  readonly readOnly: boolean;
 }
 
 /** A node of an image's tree, as `ls` shows it. */
