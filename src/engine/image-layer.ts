@@ -11,6 +11,11 @@ export interface ImageLayer extends ReadableLayer {
   readonly storedSize: number | null;
   /** The instruction that made it, from the image's history; null where the history does not tell. */
   readonly createdBy: string | null;
+  /**
+   * Another text whenever what the layer is read from has become another file. Empty where the bytes are verified by
+   * their digest; null where nothing can be told, so that nothing may be kept of it.
+   */
+  identity(): string | null;
   /** Reads the layer once, in the order of its tar, with the bytes of the files that are wanted. */
   pass(wants: Wants, signal?: AbortSignal): AsyncIterable<PassedEntry>;
 }

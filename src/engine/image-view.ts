@@ -1,5 +1,5 @@
 import { chainIDs } from "../core/chain-id.ts";
-import { digestHex } from "../core/digest.ts";
+import { digestHex, digestOf } from "../core/digest.ts";
 import { union, type View, viewOf } from "../view/view.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import type { IndexCache } from "./layer-index/cache.ts";
@@ -16,13 +16,12 @@ export interface ImageViewOptions extends LookOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The view of an image's layers, lowest first: the tree that was kept for the same diffIDs, else a union of them. */
+/** The view of an image's layers, lowest first: the tree that was kept of the same ones, else a union of them. */
 export async function imageView(
   layers: readonly ImageLayer[],
   { cache, naming, signal }: ImageViewOptions,
 ): Promise<View> {
-  const top = chainIDs(layers.map(({ diffID }) => diffID)).at(-1);
-  const key = top === undefined ? null : `${digestHex(top)}-${naming}`;
+  const key = treeKey(layers, naming);
   const record = key === null ? null : (cache?.read("trees", key) ?? null);
   if (record !== null) {
     const { tree, duplicates } = decodeTree(record);
@@ -31,4 +30,11 @@ export async function imageView(
   const view = await union(layers, { signal });
   if (key !== null) cache?.write("trees", key, encodeTree(view));
   return view;
+}
+
+function treeKey(layers: readonly ImageLayer[], naming: ImageViewOptions["naming"]): string | null {
+  const top = chainIDs(layers.map(({ diffID }) => diffID)).at(-1);
+  const identities = layers.map((layer) => layer.identity());
+  if (top === undefined || identities.includes(null)) return null;
+  return `${digestHex(top)}-${naming}-${digestHex(digestOf(identities.join("\n"))).slice(0, 16)}`;
 }

@@ -13,6 +13,7 @@ export function sourceLayers(image: Image, options: LayerReadOptions): ImageLaye
     blobDigest: layer.blobDigest ?? null,
     storedSize: layer.extent?.length ?? layer.descriptor?.size ?? null,
     createdBy: makers[index]?.createdBy ?? null,
+    identity: () => "",
     entries: () => layerEntries(layer, options),
     content: (name, range) => layerContent(layer, name, range, options),
     pass: (wants, signal = options.signal) => layerPass(layer, wants, { ...options, signal }),

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { LayerfsError } from "../core/errors.ts";
 import { readLayerFile } from "../layer/stored-tar.ts";
 import { placeOf } from "../layer/whole.ts";
@@ -24,11 +25,18 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
       blobDigest: null,
       storedSize: null,
       createdBy: makers[index]?.createdBy ?? null,
+      identity: () => fileIdentity(tarSplit),
       entries: () => untilRemoved(stores, image, () => storedEntries(tarSplit)),
       content: (name, range) => untilRemoved(stores, image, () => storedContent(directory(), name, range)),
       pass: (wants) => untilRemoved(stores, image, () => storedPass(tarSplit, directory(), wants)),
     };
   });
+}
+
+/** A layer's records are written once, aside, and renamed: another inode, size or time is another file. */
+function fileIdentity(path: string): string | null {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? null : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(" ");
 }
 
 async function* storedContent(directory: string, name: Buffer, range: WholeRange): AsyncGenerator<Buffer> {
