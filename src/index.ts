@@ -1,5 +1,7 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type { CheckOptions, CheckResult } from "./engine/check.ts";
+export type { Finding } from "./engine/check-findings.ts";
 export type { CopiedImage, ImageCopyOptions } from "./engine/copy.ts";
 export type {
   CallOptions,
@@ -22,7 +24,6 @@ export type {
   RemovedImage,
   RunConfigDocument,
   SourceCallOptions,
-  StoreInfo,
   TaggedImage,
   TreeNode,
   UnmountRequest,
@@ -44,6 +45,7 @@ export type { ImageFileHandle } from "./engine/file-system/file-handle.ts";
 export { fileSystemOf, type ImageFileSystem } from "./engine/file-system/file-system.ts";
 export type { BigIntImageStats, ImageStats } from "./engine/file-system/stats.ts";
 export type { ImageLayer } from "./engine/image-layer.ts";
+export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export { type Image, type OpenImageOptions, openImage } from "./engine/open-image.ts";

@@ -6,6 +6,7 @@ import { formatPlatform } from "../core/platform.ts";
 import { readRegistryBlobs } from "../image/distribution.ts";
 import { listImageIDs, readWholeConfig } from "../image/image-db.ts";
 import { type ImageTag, isDigestName, readRepositories, tagsOf } from "../image/repositories.ts";
+import type { LayerRecord } from "../layer/records.ts";
 import { placeOf } from "../layer/whole.ts";
 import { layerMakers } from "./explain-history.ts";
 import { explainPath } from "./explain-path.ts";
@@ -45,11 +46,9 @@ async function explainStored(
     const { chainID, diffID, parent, cacheID, size } = layer;
     return {
       ...{ chainID, diffID, parent, cacheID, size, storedSize: null },
-      directory: unlessBroken(() => placeOf(stores.layers, layer).directory, problems),
-      link: unlessBroken(() => stores.layers.driver.shortPath(cacheID), problems),
+      ...placeOfLayer(stores, layer, problems),
       createdBy: makers[index]?.createdBy ?? null,
       sharedWith: users.get(chainID) ?? [],
-      blobs: unlessBroken(() => readRegistryBlobs(stores.images, diffID), problems) ?? [],
     };
   });
   return {
@@ -74,6 +73,19 @@ async function explainStored(
             ),
             path,
           ),
+  };
+}
+
+/** Where a layer lies; what is missing or damaged is added to `problems`, one sentence each. */
+export function placeOfLayer(
+  { layers, images }: Stores,
+  layer: LayerRecord,
+  problems: string[],
+): Pick<LayerSummary, "directory" | "link" | "blobs"> {
+  return {
+    directory: unlessBroken(() => placeOf(layers, layer).directory, problems),
+    link: unlessBroken(() => layers.driver.shortPath(layer.cacheID), problems),
+    blobs: unlessBroken(() => readRegistryBlobs(images, layer.diffID), problems) ?? [],
   };
 }
 
@@ -117,7 +129,7 @@ function unlessBroken<T>(read: () => T, problems: string[]): T | null {
 }
 
 /** For each chainID, how the images besides `except` that stand on it are called. */
-function layerUsers(stores: Stores, except: Digest): Map<Digest, string[]> {
+export function layerUsers(stores: Stores, except: Digest | null): Map<Digest, string[]> {
   const repositories = readRepositories(stores.images);
   const users = new Map<Digest, string[]>();
   for (const id of listImageIDs(stores.images)) {

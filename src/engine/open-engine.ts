@@ -18,6 +18,7 @@ import { openSourceImage, refuseSource } from "./source.ts";
 import { IGNORE_OWNERS } from "./stores.ts";
 
 // Each task is loaded when it is asked for first.
+const checkImages = later(async () => (await import("./check.ts")).checkImages);
 const compareImages = later(async () => (await import("./compare-images.ts")).compareImages);
 const copyImages = later(async () => (await import("./copy.ts")).copyImages);
 const copyOut = later(async () => (await import("./copy-out.ts")).copyOut);
@@ -154,6 +155,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     explainDirectory: told(async (directory) =>
       parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
     ),
+    check: told(async (images, call = {}) => {
+      for (const image of images) refuseSource(image, "checked");
+      return checkImages(reading, images, call);
+    }),
     removeImage: told(async (image, { force = false, prune = true } = {}) => {
       refuseSource(image, "removed");
       return removeImage(await writing(), image, { force, prune });
