@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { cancellable, throwIfCancelled } from "./cancellation.ts";
+import { cancellable, orCancelled, throwIfCancelled } from "./cancellation.ts";
 
 const CANCELLED = expect.objectContaining({ code: "CANCELLED" });
 
@@ -60,3 +60,16 @@ async function* failingItems(): AsyncGenerator<number> {
   yield 1;
   throw new Error("broken");
 }
+
+describe("orCancelled", () => {
+  it("leaves no rejection unhandled of what it was given after the abort", async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on("unhandledRejection", note);
+    const failing = Promise.reject(new Error("nobody waits for this"));
+    await expect(orCancelled(failing, AbortSignal.abort())).rejects.toEqual(CANCELLED);
+    await setImmediate();
+    process.off("unhandledRejection", note);
+    expect(unhandled).toEqual([]);
+  });
+});

@@ -7,6 +7,7 @@ export function throwIfCancelled(signal: AbortSignal | undefined): void {
 
 /** What the promise gives, or CANCELLED as soon as the signal is aborted; what it stands for is not stopped by that. */
 export async function orCancelled<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  promise.catch(() => {}); // its failure is told below, unless the abort came first
   throwIfCancelled(signal);
   if (signal === undefined) return await promise;
   const { promise: aborted, reject } = Promise.withResolvers<never>();

@@ -115,17 +115,17 @@ function layerSources(layers: readonly Descriptor[], diffIDs: readonly Digest[])
 }
 
 /** What Docker before 1.10 reads, and writes to this day: for each tag the topmost layer. */
-function legacyRepositories(images: readonly OutgoingImage[]): Record<string, Record<string, string>> {
-  const repositories: Record<string, Record<string, string>> = {};
+function legacyRepositories(images: readonly OutgoingImage[]): Readonly<Record<string, unknown>> {
+  const repositories = new Map<string, Map<string, string>>();
   for (const { names, diffIDs = [] } of images) {
     const top = diffIDs.at(-1);
     if (top === undefined) continue;
     for (const name of names) {
-      repositories[familiarName(name)] ??= {};
-      Object.assign(repositories[familiarName(name)] ?? {}, { [name.tag ?? ""]: digestHex(top) });
+      const tags = repositories.get(familiarName(name)) ?? new Map<string, string>();
+      repositories.set(familiarName(name), tags.set(name.tag ?? "", digestHex(top)));
     }
   }
-  return repositories;
+  return Object.fromEntries([...repositories].map(([name, tags]) => [name, Object.fromEntries(tags)]));
 }
 
 interface TarStream {

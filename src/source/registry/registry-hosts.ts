@@ -91,12 +91,18 @@ function mirrorAddress(url: URL): Address {
 
 function parseMirror(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.search === "" && url.hash === "") {
+  const isBare = url !== null && [url.username, url.password, url.search, url.hash].every((part) => part === "");
+  if (isBare && /^https?:$/.test(url.protocol)) {
     if (!url.pathname.endsWith("/")) url.pathname += "/";
     return url;
   }
   throw new LayerfsError(
     "USAGE",
-    `registry mirror ${printable(text.slice(0, 200))}: expected a URL such as https://mirror.example`,
+    `registry mirror ${printable(withoutUser(text).slice(0, 200))}: expected a URL such as https://mirror.example`,
   );
+}
+
+/** A user stands with a password, which is not told. */
+function withoutUser(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1…@");
 }

@@ -187,7 +187,15 @@ describe("a mirror of Docker Hub", () => {
     });
   });
 
-  it.each(["mirror.example", "ftp://mirror.example", "https://a:b@mirror.example"])("is not %s", (mirror) => {
+  it.each(["https://me:secret@mirror.example", "https://:secret@mirror.example", "me:secret@mirror.example"])(
+    "is not %s, and the password is not told",
+    (mirror) => {
+      const refused = expect.objectContaining({ code: "USAGE", message: expect.not.stringContaining("secret") });
+      expect(() => registryClient({ mirrors: [mirror] })).toThrow(refused);
+    },
+  );
+
+  it.each(["mirror.example", "ftp://mirror.example"])("is not %s", (mirror) => {
     expect(() => registryClient({ mirrors: [mirror] })).toThrow(expect.objectContaining({ code: "USAGE" }));
   });
 });

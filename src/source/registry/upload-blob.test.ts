@@ -135,6 +135,21 @@ describe("a blob that is sent", () => {
     });
   });
 
+  it("is given up where the registry takes a chunk and loses it, over and over", async () => {
+    const handle: Handler = ({ method, headers }, response) => {
+      const isFirst = headers["content-range"]?.startsWith("0-") ?? false;
+      if (method === "POST") response.writeHead(202, { Location: "/upload" }).end();
+      else if (method === "GET") response.writeHead(204, { Location: "/upload", Range: "0-0" }).end();
+      else if (isFirst) response.writeHead(202, { Location: "/upload", Range: "0-39999" }).end();
+      else response.writeHead(500).end();
+    };
+    await withServer(handle, { uploadChunkSize: 40_000 }, async (repository, asked) => {
+      const signal = AbortSignal.timeout(3000);
+      await expect(repository.uploadBlob(blob, pieces, { signal })).rejects.toMatchObject({ code: "REGISTRY" });
+      expect(asked.length).toBeLessThan(100);
+    });
+  });
+
   it("goes in chunks where that is set", async () => {
     await withServer(uploads(), { uploadChunkSize: 40_000 }, async (repository, asked) => {
       await repository.uploadBlob(blob, pieces, {});

@@ -153,6 +153,7 @@ async function sendChunks(
   const title = `registry ${hosts.origin.name}: ${objectOf(hosts, blob.digest)}`;
   let upload = begun;
   let position = 0;
+  let furthest = 0;
   let failures = 0;
   while (position < blob.size) {
     const start = position;
@@ -164,7 +165,9 @@ async function sendChunks(
       upload = await uploadOf(hosts, answer, objectOf(hosts, blob.digest));
       position = offsetOf(answer, title) ?? end;
       if (position <= start || position > end) throw outOfStep(title, `${position} bytes`, end);
-      failures = 0;
+      // A registry that loses what it took, and takes it again, brings the upload no further.
+      if (position > furthest) failures = 0;
+      furthest = Math.max(furthest, position);
     } catch (error) {
       failures += 1;
       await waitAfter(error, failures, hosts.retry, retryOptions(hosts.origin, options));
