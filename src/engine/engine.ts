@@ -3,20 +3,20 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
-import type { CheckOptions, CheckResult } from "./check.ts";
-import type { ImageComparison } from "./compare-images.ts";
-import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
-import type { CopiedOut, CopyOptions } from "./copy-out.ts";
-import type { DirectoryExplanation, Explanation } from "./explanation.ts";
-import type { FindOptions } from "./find-nodes.ts";
+import type { CheckOptions, CheckResult } from "./check/check.ts";
+import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
+import type { PullOptions, PullResult } from "./incoming/pull.ts";
 import type { StoreInfo } from "./info.ts";
-import type { ChangedNode, ChangesOptions } from "./list-changes.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
-import type { PullOptions, PullResult } from "./pull.ts";
-import type { PushOptions, PushResult } from "./push.ts";
-import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
-import type { NodeDetails, StatOptions } from "./stat-node.ts";
-import type { Waste, WasteOptions } from "./waste.ts";
+import type { ImageComparison } from "./look/compare-images.ts";
+import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
+import type { FindOptions } from "./look/find-nodes.ts";
+import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
+import type { NodeDetails, StatOptions } from "./look/stat-node.ts";
+import type { Waste, WasteOptions } from "./look/waste.ts";
+import type { CopiedImage, ImageCopyOptions } from "./outgoing/copy.ts";
+import type { PushOptions, PushResult } from "./outgoing/push.ts";
+import type { SavedImage, SaveOptions, SaveTarget } from "./outgoing/save.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {

@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Explanation } from "../../src/engine/explanation.ts";
+import type { Explanation } from "../../src/engine/explain/explanation.ts";
 
 /** A root with both images, and where what belongs to `three:1` lies. Index 0 is the lowest layer. */
 export interface Site {

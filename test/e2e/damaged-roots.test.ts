@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { renderCheck } from "../../src/cli/render/check.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import type { Explanation } from "../../src/engine/explanation.ts";
+import type { Explanation } from "../../src/engine/explain/explanation.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { DAMAGES, type Damage, type Says, type Site } from "../corpus/damages.ts";
 import { describeTree } from "../support/describe-tree.ts";

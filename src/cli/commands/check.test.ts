@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { IMAGE_ID, OTHER_ID, type Run, runCommand } from "../../../test/support/command-line.ts";
-import type { Finding } from "../../engine/check-findings.ts";
+import type { Finding } from "../../engine/check/findings.ts";
 
 const MODE: Finding = {
   kind: "damage",

@@ -1,6 +1,6 @@
 import { printable } from "../../core/errors.ts";
-import type { CheckResult } from "../../engine/check.ts";
-import type { Finding } from "../../engine/check-findings.ts";
+import type { CheckResult } from "../../engine/check/check.ts";
+import type { Finding } from "../../engine/check/findings.ts";
 import { shortID } from "./image-id.ts";
 
 /** A line a finding, what to do below those that need the same, and how much was looked at. */
