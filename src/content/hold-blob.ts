@@ -91,11 +91,10 @@ export function lockForFetching({ fd }: HeldBlob, signal: AbortSignal | undefine
 
 /** Under the directory's lock. False where somebody holds the blob. */
 export function removeUnused(path: string): boolean {
-  const lock = tryLock(path + STATE_SUFFIX, "exclusive", 0o600);
+  using lock = tryLock(path + STATE_SUFFIX, "exclusive", 0o600);
   if (lock === null) return false;
   rmSync(path, { force: true });
   rmSync(path + STATE_SUFFIX, { force: true });
-  lock.release();
   return true;
 }
 
