@@ -1,6 +1,7 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
-export type { CopiedImage, ImageCopyOptions } from "./engine/copy.ts";
+export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
+export type { Finding } from "./engine/check/findings.ts";
 export type {
   CallOptions,
   Change,
@@ -22,7 +23,6 @@ export type {
   RemovedImage,
   RunConfigDocument,
   SourceCallOptions,
-  StoreInfo,
   TaggedImage,
   TreeNode,
   UnmountRequest,
@@ -38,22 +38,31 @@ export type {
   PathExplanation,
   PathNode,
   PathStepSummary,
-} from "./engine/explanation.ts";
-export type { ImageDirent } from "./engine/file-system/dirent.ts";
-export type { ImageFileHandle } from "./engine/file-system/file-handle.ts";
-export { fileSystemOf, type ImageFileSystem } from "./engine/file-system/file-system.ts";
-export type { BigIntImageStats, ImageStats } from "./engine/file-system/stats.ts";
-export type { ImageLayer } from "./engine/image-layer.ts";
+} from "./engine/explain/explanation.ts";
+export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
+export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
 export { openEngine } from "./engine/open-engine.ts";
-export { type Image, type OpenImageOptions, openImage } from "./engine/open-image.ts";
-export type { Provenance, ProvenanceStep } from "./engine/provenance.ts";
-export type { PulledImage, PullOptions, PullResult } from "./engine/pull.ts";
-export type { PushedTag, PushOptions, PushResult } from "./engine/push.ts";
-export type { PushedLayer } from "./engine/push-layer.ts";
-export type { SavedImage, SaveOptions, SaveTarget } from "./engine/save.ts";
-export type { FileVersion, LayerScan, LayerScanFile, ScanHandlers, ScannedFile, ScanResult } from "./engine/scan.ts";
-export { tarLayer } from "./engine/tar-layer.ts";
+export type { CopiedImage, ImageCopyOptions } from "./engine/outgoing/copy.ts";
+export type { PushedTag, PushOptions, PushResult } from "./engine/outgoing/push.ts";
+export type { PushedLayer } from "./engine/outgoing/push-layer.ts";
+export type { SavedImage, SaveOptions, SaveTarget } from "./engine/outgoing/save.ts";
+export type { ImageDirent } from "./engine/tree/file-system/dirent.ts";
+export type { ImageFileHandle } from "./engine/tree/file-system/file-handle.ts";
+export { fileSystemOf, type ImageFileSystem } from "./engine/tree/file-system/file-system.ts";
+export type { BigIntImageStats, ImageStats } from "./engine/tree/file-system/stats.ts";
+export type { ImageLayer } from "./engine/tree/image-layer.ts";
+export { type Image, type OpenImageOptions, openImage } from "./engine/tree/open-image.ts";
+export type { Provenance, ProvenanceStep } from "./engine/tree/provenance.ts";
+export type {
+  FileVersion,
+  LayerScan,
+  LayerScanFile,
+  ScanHandlers,
+  ScannedFile,
+  ScanResult,
+} from "./engine/tree/scan.ts";
+export { tarLayer } from "./engine/tree/tar-layer.ts";
 export type { Warning } from "./layer/apply/warnings.ts";
 export type { RetryEvent, RetryPolicy } from "./source/registry/retry.ts";
 export type { RegistrySettings } from "./source/registry/settings.ts";

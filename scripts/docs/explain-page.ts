@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { renderExplanationSVG } from "../../src/cli/render/explanation-svg.ts";
-import type { Explanation } from "../../src/engine/explanation.ts";
+import type { Explanation } from "../../src/engine/explain/explanation.ts";
 import { normalised } from "../tour/readme.ts";
 
 const checkout = join(import.meta.dirname, "../..");

@@ -1,5 +1,5 @@
 import { parseRfc3339, type Timespec } from "../core/timespec.ts";
-import type { FindOptions } from "../engine/find-nodes.ts";
+import type { FindOptions } from "../engine/look/find-nodes.ts";
 import { usageError } from "./usage.ts";
 
 /** The tests of find(1) that `layerfs find` knows; there they have one dash, and so they may here. */

@@ -3,6 +3,7 @@ import { exitStatus, isLayerfsError, type LayerfsError } from "../core/errors.ts
 import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
+import { checkCommand } from "./commands/check.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { copyCommand } from "./commands/copy.ts";
 import { cpCommand } from "./commands/cp.ts";
@@ -74,7 +75,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
     ],
   ],
   ["Registries:", [loginCommand, logoutCommand]],
-  ["The store:", [infoCommand, versionCommand]],
+  ["The store:", [infoCommand, checkCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],
 ];
 

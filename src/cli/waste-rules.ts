@@ -1,4 +1,4 @@
-import type { Waste } from "../engine/waste.ts";
+import type { Waste } from "../engine/look/waste.ts";
 import { parseSize } from "./render/size.ts";
 import { usageError } from "./usage.ts";
 

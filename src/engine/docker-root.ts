@@ -31,7 +31,10 @@ export function parseDockerRoot(text: string): DockerRootName | null {
 export async function findStores(text: string, own: () => Promise<Stores>): Promise<ImageInStores> {
   const other = parseDockerRoot(text);
   if (other === null) return { stores: await own(), name: text };
-  const [{ openStores }, { onlyImage }] = await Promise.all([import("./open-stores.ts"), import("./only-image.ts")]);
+  const [{ openStores }, { onlyImage }] = await Promise.all([
+    import("./open-stores.ts"),
+    import("./images/only-image.ts"),
+  ]);
   const stores = await openStores({ root: other.root, storageOptions: new Map() }, "read");
   return { stores, name: other.image ?? onlyImage(stores, text) };
 }

@@ -3,18 +3,20 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
-import type { ImageComparison } from "./compare-images.ts";
-import type { CopiedImage, ImageCopyOptions } from "./copy.ts";
-import type { CopiedOut, CopyOptions } from "./copy-out.ts";
-import type { DirectoryExplanation, Explanation } from "./explanation.ts";
-import type { FindOptions } from "./find-nodes.ts";
-import type { ChangedNode, ChangesOptions } from "./list-changes.ts";
+import type { CheckOptions, CheckResult } from "./check/check.ts";
+import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
+import type { PullOptions, PullResult } from "./incoming/pull.ts";
+import type { StoreInfo } from "./info.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
-import type { PullOptions, PullResult } from "./pull.ts";
-import type { PushOptions, PushResult } from "./push.ts";
-import type { SavedImage, SaveOptions, SaveTarget } from "./save.ts";
-import type { NodeDetails, StatOptions } from "./stat-node.ts";
-import type { Waste, WasteOptions } from "./waste.ts";
+import type { ImageComparison } from "./look/compare-images.ts";
+import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
+import type { FindOptions } from "./look/find-nodes.ts";
+import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
+import type { NodeDetails, StatOptions } from "./look/stat-node.ts";
+import type { Waste, WasteOptions } from "./look/waste.ts";
+import type { CopiedImage, ImageCopyOptions } from "./outgoing/copy.ts";
+import type { PushOptions, PushResult } from "./outgoing/push.ts";
+import type { SavedImage, SaveOptions, SaveTarget } from "./outgoing/save.ts";
 
 /** How an engine is opened. Everything has a default, so `openEngine({})` works. */
 export interface EngineOptions {
@@ -229,24 +231,6 @@ export interface UnmountRequest {
   readonly discard?: boolean | undefined;
 }
 
-export interface StoreInfo {
-  readonly root: string;
-  readonly driver: string;
-  /** Why this driver was chosen, one sentence each. */
-  readonly choice: readonly string[];
-  /** In Docker's words. */
-  readonly status: readonly (readonly [string, string])[];
-  /** Nameless and intermediate ones too. */
-  readonly images: number;
-  readonly layers: number;
-  /** Of dockerd, which made them; what they use is not removed. */
-  readonly containers: { readonly running: number; readonly stopped: number };
-  readonly mounts: number;
-  /** Bytes of content of all layers. */
-  readonly layersSize: number;
-  readonly readOnly: boolean;
-}
-
 /** A node of an image's tree, as `ls` shows it. */
 export interface TreeNode {
   /** Bytes of the name within its directory. */
@@ -329,6 +313,11 @@ export interface Engine extends AsyncDisposable {
    * with `/` or `.`, also with what follows inside. null: the text has no such form, or is an image's name or id.
    */
   explainDirectory(directory: string): Promise<DirectoryExplanation | null>;
+  /**
+   * Names all that is wrong with the images, of the whole data root where none are named, and what nothing refers to.
+   * Changes nothing, and works while dockerd holds the root.
+   */
+  check(images: readonly string[], options?: CheckOptions): Promise<CheckResult>;
   /** Gives an image one more name, which it takes away from another image that has it. */
   tag(source: string, target: string): Promise<TaggedImage>;
   /**

@@ -5,8 +5,25 @@ import { listContainers } from "../image/containers.ts";
 import { listImageIDs } from "../image/image-db.ts";
 import type { LayerLayout } from "../layer/layout.ts";
 import { listChainIDs, readLayerRecord } from "../layer/records.ts";
-import type { StoreInfo } from "./engine.ts";
 import type { Stores } from "./stores.ts";
+
+export interface StoreInfo {
+  readonly root: string;
+  readonly driver: string;
+  /** Why this driver was chosen, one sentence each. */
+  readonly choice: readonly string[];
+  /** In Docker's words. */
+  readonly status: readonly (readonly [string, string])[];
+  /** Nameless and intermediate ones too. */
+  readonly images: number;
+  readonly layers: number;
+  /** Of dockerd, which made them; what they use is not removed. */
+  readonly containers: { readonly running: number; readonly stopped: number };
+  readonly mounts: number;
+  /** Bytes of content of all layers. */
+  readonly layersSize: number;
+  readonly readOnly: boolean;
+}
 
 export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
   const { layout, driver } = stores.layers;

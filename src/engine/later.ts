@@ -3,6 +3,16 @@
  * it is first called.
  */
 
+type AnyFunction = (...parameters: never[]) => unknown;
+
+/** What `later` makes of a function. */
+export type Later<F extends AnyFunction> = (...parameters: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+
+/** What `laterStream` makes of a function. */
+export type LaterStream<F extends AnyFunction> = (
+  ...parameters: Parameters<F>
+) => AsyncGenerator<ReturnType<F> extends AsyncIterable<infer T> ? T : never>;
+
 /** The function that `load` gives, which is loaded at its first call. */
 export function later<A extends unknown[], R>(
   load: () => Promise<(...parameters: A) => R | Promise<R>>,

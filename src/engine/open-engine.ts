@@ -8,60 +8,14 @@ import type { Lock } from "../sys/lock.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
-import { later, laterStream } from "./later.ts";
-import { openCache } from "./layer-index/default-cache.ts";
-import type { StackFinder } from "./layer-stack.ts";
-import { listSource, readSourceFile } from "./read-source.ts";
+import type { LeasableStores } from "./outgoing/save.ts";
 import { dataRoot } from "./root.ts";
-import type { LeasableStores } from "./save.ts";
 import { openSourceImage, refuseSource } from "./source.ts";
 import { IGNORE_OWNERS } from "./stores.ts";
-
-// Each task is loaded when it is asked for first.
-const compareImages = later(async () => (await import("./compare-images.ts")).compareImages);
-const copyImages = later(async () => (await import("./copy.ts")).copyImages);
-const copyOut = later(async () => (await import("./copy-out.ts")).copyOut);
-const copyToStore = later(async () => (await import("./copy-to-store.ts")).copyToStore);
-const explain = later(async () => (await import("./explain.ts")).explain);
-const explainDirectory = later(async () => (await import("./explain-directory.ts")).explainDirectory);
-const explainSource = later(async () => (await import("./explain-source.ts")).explainSource);
-const exportToFile = later(async () => (await import("./export-image.ts")).exportToFile);
-const findInImage = later(async () => (await import("./find-nodes.ts")).findInImage);
-const imageHistory = later(async () => (await import("./history.ts")).imageHistory);
-const sourceHistory = later(async () => (await import("./history.ts")).sourceHistory);
-const storeInfo = later(async () => (await import("./info.ts")).storeInfo);
-const inspectImage = later(async () => (await import("./inspect-image.ts")).inspectImage);
-const inspectSource = later(async () => (await import("./inspect-image.ts")).inspectSource);
-const listChanges = later(async () => (await import("./list-changes.ts")).listChanges);
-const listImages = later(async () => (await import("./list-images.ts")).listImages);
-const loadInput = later(async () => (await import("./load-input.ts")).loadInput);
-const login = later(async () => (await import("./login.ts")).login);
-const logout = later(async () => (await import("./login.ts")).logout);
-const listMounts = later(async () => (await import("./mounting.ts")).listMounts);
-const mountDirectories = later(async () => (await import("./mounting.ts")).mountDirectories);
-const mountImage = later(async () => (await import("./mounting.ts")).mountImage);
-const mountUnrecorded = later(async () => (await import("./mounting.ts")).mountUnrecorded);
-const unmountTarget = later(async () => (await import("./mounting.ts")).unmountTarget);
-const unmountUnrecorded = later(async () => (await import("./mounting.ts")).unmountUnrecorded);
-const openStores = later(async () => (await import("./open-stores.ts")).openStores);
-const applyToDirectory = later(async () => (await import("./plumbing.ts")).applyToDirectory);
-const pullImage = later(async () => (await import("./pull.ts")).pullImage);
-const pushImages = later(async () => (await import("./push.ts")).pushImages);
-const unpackSource = later(async () => (await import("./unpack-source.ts")).unpackSource);
-const listTree = later(async () => (await import("./read-tree.ts")).listTree);
-const readTreeFile = later(async () => (await import("./read-tree.ts")).readTreeFile);
-const removeImage = later(async () => (await import("./remove-image.ts")).removeImage);
-const copyFromStore = later(async () => (await import("./save.ts")).copyFromStore);
-const saveImages = later(async () => (await import("./save.ts")).saveImages);
-const statNode = later(async () => (await import("./stat-node.ts")).statNode);
-const tagImage = later(async () => (await import("./tag-image.ts")).tagImage);
-const unpackImage = later(async () => (await import("./unpack.ts")).unpackImage);
-const unpackUnleased = later(async () => (await import("./unpack.ts")).unpackUnleased);
-const findWaste = later(async () => (await import("./waste.ts")).findWaste);
-const treeChanges = later(async () => (await import("../layer/changes.ts")).treeChanges);
-const exportImage = laterStream(async () => (await import("./export-image.ts")).exportImage);
-const copyTar = laterStream(async () => (await import("./copy-out.ts")).copyTar);
-const diffTar = laterStream(async () => (await import("../layer/diff-tar.ts")).diffTar);
+import * as tasks from "./tasks.ts";
+import { openCache } from "./tree/layer-index/default-cache.ts";
+import type { StackFinder } from "./tree/layer-stack.ts";
+import { listSource, readSourceFile } from "./tree/read-source.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -78,7 +32,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   let client: RegistryClient | null = null;
   const writing = once(async () => {
     lock ??= keepOutDockerd(root);
-    const stores = await openStores(settings, "write");
+    const stores = await tasks.openStores(settings, "write");
     lock ??= keepOutFirstDockerd(root);
     return stores;
   });
@@ -88,7 +42,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     client = registryClient(options.registries);
     return client;
   });
-  const reading = once(() => openStores(settings, "read"));
+  const reading = once(() => tasks.openStores(settings, "read"));
   const leasable = async (): Promise<LeasableStores> =>
     isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
@@ -98,111 +52,121 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   });
   return {
     root,
-    load: told(async (input, call = {}) => loadInput(await writing(), input, pool, { ...call, ...reach })),
+    load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
     save: told(async (names, target, call = {}) => {
       for (const name of names) refuseSource(name, "saved");
-      return saveImages(await leasable(), names, target, { ...call, ...reach });
+      return tasks.saveImages(await leasable(), names, target, { ...call, ...reach });
     }),
     copy: told(async (from, to, call = {}) => {
       const { registries: settings, maxConcurrentDownloads } = options;
       if (parseSourceName(to) === null)
-        return copyToStore({ stores: await writing(), registries, pool }, from, to, {
+        return tasks.copyToStore({ stores: await writing(), registries, pool }, from, to, {
           ...call,
           maxConcurrentDownloads,
         });
-      if (parseSourceName(from) !== null) return copyImages(from, to, { ...call, registries: settings });
-      return copyFromStore(from, to, leasable, { ...call, registries: settings });
+      if (parseSourceName(from) !== null) return tasks.copyImages(from, to, { ...call, registries: settings });
+      return tasks.copyFromStore(from, to, leasable, { ...call, registries: settings });
     }),
     push: told(async (name, call = {}) => {
       refuseSource(name, "pushed");
-      return pushImages(await writing(), (await registries()).repository, name, call);
+      return tasks.pushImages(await writing(), (await registries()).repository, name, call);
     }),
     pull: told(async (reference, call = {}) =>
-      pullImage(await writing(), await registries(), reference, pool, {
+      tasks.pullImage(await writing(), await registries(), reference, pool, {
         ...call,
         maxConcurrentDownloads: options.maxConcurrentDownloads,
       }),
     ),
-    login: told(async (request, call = {}) => login(await registries(), request, call)),
-    logout: told(async (server) => logout(await registries(), server)),
-    images: told(async (filters) => listImages(await reading(), filters)),
+    login: told(async (request, call = {}) => tasks.login(await registries(), request, call)),
+    logout: told(async (server) => tasks.logout(await registries(), server)),
+    images: told(async (filters) => tasks.listImages(await reading(), filters)),
     inspect: told(async (image, call = {}) => {
       await using source = await openSourceImage(image, { ...call, ...reach });
-      if (source !== null) return await inspectSource(source, call);
+      if (source !== null) return await tasks.inspectSource(source, call);
       const { stores, name } = await findStores(image, reading);
-      return inspectImage(stores, name);
+      return tasks.inspectImage(stores, name);
     }),
     history: told(async (image, call = {}) => {
       await using source = await openSourceImage(image, { ...call, ...reach });
-      if (source !== null) return await sourceHistory(source, call);
+      if (source !== null) return await tasks.sourceHistory(source, call);
       const { stores, name } = await findStores(image, reading);
-      return imageHistory(stores, name);
+      return tasks.imageHistory(stores, name);
     }),
     tag: told(async (source, target) => {
       refuseSource(source, "tagged");
-      return tagImage(await writing(), source, target);
+      return tasks.tagImage(await writing(), source, target);
     }),
     explain: told(async (image, call = {}) => {
       const path = call.path === undefined ? null : Buffer.from(call.path);
       await using source = await openSourceImage(image, { ...call, ...reach });
       if (source === null) {
         const { stores, name } = await findStores(image, reading);
-        return await explain(stores, name, path);
+        return await tasks.explain(stores, name, path);
       }
-      return await explainSource(image, source.image, path, call);
+      return await tasks.explainSource(image, source.image, path, call);
     }),
     explainDirectory: told(async (directory) =>
-      parseSourceName(directory) === null ? explainDirectory(await reading(), directory) : null,
+      parseSourceName(directory) === null ? tasks.explainDirectory(await reading(), directory) : null,
     ),
+    check: told(async (images, call = {}) => {
+      for (const image of images) refuseSource(image, "checked");
+      return tasks.checkImages(reading, images, call);
+    }),
     removeImage: told(async (image, { force = false, prune = true } = {}) => {
       refuseSource(image, "removed");
-      return removeImage(await writing(), image, { force, prune });
+      return tasks.removeImage(await writing(), image, { force, prune });
     }),
     mount: told(async (request) => {
       refuseSource(request.image, "mounted");
-      if (!request.readWrite && isReadOnly(root)) return mountUnrecorded(await reading(), request);
-      return mountImage(await writing(), request);
+      if (!request.readWrite && isReadOnly(root)) return tasks.mountUnrecorded(await reading(), request);
+      return tasks.mountImage(await writing(), request);
     }),
-    mountDirectories: told(mountDirectories),
+    mountDirectories: told(tasks.mountDirectories),
     unmount: told(async (request) => {
-      const unmounted = isReadOnly(root) ? await unmountUnrecorded(await reading(), request) : null;
-      return unmounted ?? unmountTarget(await writing(), request);
+      const unmounted = isReadOnly(root) ? await tasks.unmountUnrecorded(await reading(), request) : null;
+      return unmounted ?? tasks.unmountTarget(await writing(), request);
     }),
-    mounts: told(async () => listMounts(await reading())),
+    mounts: told(async () => tasks.listMounts(await reading())),
     unpack: told(async (image, directory, call = {}) => {
       await using source = await openSourceImage(image, { ...call, ...reach });
-      if (source !== null) return await unpackSource(source, directory, unpackSettings, pool, call);
+      if (source !== null) return await tasks.unpackSource(source, directory, unpackSettings, pool, call);
       if (!isReadOnly(root) && parseDockerRoot(image) === null)
-        return unpackImage(await writing(), image, directory, pool, call);
+        return tasks.unpackImage(await writing(), image, directory, pool, call);
       const { stores, name } = await findStores(image, reading);
-      return unpackUnleased(stores, name, directory, pool, call);
+      return tasks.unpackUnleased(stores, name, directory, pool, call);
     }),
     list: told(async (image, path, call = {}) => {
       await using source = await openSourceImage(image, { ...call, ...reach });
-      if (source === null) return await listTree(await findStores(image, reading), path, { ...call, cache });
+      if (source === null) return await tasks.listTree(await findStores(image, reading), path, { ...call, cache });
       return await listSource(source, path, { ...call, cache });
     }),
-    listChanges: told(async (image, path, call = {}) => listChanges(finder(image, call), path, call)),
-    stat: told(async (image, path, call = {}) => statNode(finder(image, call), path, call)),
-    find: told(async (image, path, call = {}) => findInImage(finder(image, call), path, call)),
-    compare: told(async (before, after, call = {}) => compareImages(finder(before, call), finder(after, call), call)),
-    waste: told(async (image, call = {}) => findWaste(finder(image, call), call)),
-    export: (image, call = {}) => toldStream(exportImage(finder(image, call))),
-    exportToFile: told(async (image, file, call = {}) => exportToFile(finder(image, call), file)),
-    copyTar: (image, path, call = {}) => toldStream(copyTar(finder(image, call), path, call)),
-    copyOut: told(async (image, path, destination, call = {}) => copyOut(finder(image, call), path, destination, call)),
+    listChanges: told(async (image, path, call = {}) => tasks.listChanges(finder(image, call), path, call)),
+    stat: told(async (image, path, call = {}) => tasks.statNode(finder(image, call), path, call)),
+    find: told(async (image, path, call = {}) => tasks.findInImage(finder(image, call), path, call)),
+    compare: told(async (before, after, call = {}) =>
+      tasks.compareImages(finder(before, call), finder(after, call), call),
+    ),
+    waste: told(async (image, call = {}) => tasks.findWaste(finder(image, call), call)),
+    export: (image, call = {}) => toldStream(tasks.exportImage(finder(image, call))),
+    exportToFile: told(async (image, file, call = {}) => tasks.exportToFile(finder(image, call), file)),
+    copyTar: (image, path, call = {}) => toldStream(tasks.copyTar(finder(image, call), path, call)),
+    copyOut: told(async (image, path, destination, call = {}) =>
+      tasks.copyOut(finder(image, call), path, destination, call),
+    ),
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, { ...call, ...reach });
-      if (source === null) return readTreeFile(await findStores(image, reading), path, { cache });
+      if (source === null) return tasks.readTreeFile(await findStores(image, reading), path, { cache });
       return readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
       const readOnly = isReadOnly(root);
-      return storeInfo(await openStores(settings, readOnly ? "read" : "try"), readOnly);
+      return tasks.storeInfo(await tasks.openStores(settings, readOnly ? "read" : "try"), readOnly);
     }),
-    apply: told(async (directory, tar, call = {}) => applyToDirectory(directory, tar, { ...call, ...unpackSettings })),
-    changes: told(async (before, after) => treeChanges(before, after)),
-    diffTar,
+    apply: told(async (directory, tar, call = {}) =>
+      tasks.applyToDirectory(directory, tar, { ...call, ...unpackSettings }),
+    ),
+    changes: told(async (before, after) => tasks.treeChanges(before, after)),
+    diffTar: tasks.diffTar,
     [Symbol.asyncDispose]: async () => {
       await pool[Symbol.asyncDispose]();
       await client?.[Symbol.asyncDispose]();

@@ -16,14 +16,17 @@ export interface ContainerRecord {
 }
 
 export function listContainerRecords(layout: LayerLayout): ContainerRecord[] {
-  return readNames(layout.mounts).map((id) => {
-    const field = (name: string): string | null => readIfThere(join(layout.mounts, id, name));
-    const parent = field("parent");
-    return {
-      id,
-      mountID: field("mount-id"),
-      initID: field("init-id"),
-      parent: parent === null ? null : parseDigest(parent),
-    };
-  });
+  return readNames(layout.mounts).map((id) => readContainerRecord(layout, id));
+}
+
+/** Fields that are missing are null. Fails with INVALID_DIGEST. */
+export function readContainerRecord(layout: LayerLayout, id: string): ContainerRecord {
+  const field = (name: string): string | null => readIfThere(join(layout.mounts, id, name));
+  const parent = field("parent");
+  return {
+    id,
+    mountID: field("mount-id"),
+    initID: field("init-id"),
+    parent: parent === null ? null : parseDigest(parent),
+  };
 }

@@ -20,6 +20,16 @@ export interface StoredLayer {
 export interface ReadingOptions {
   /** A chunk is valid until the next one is asked for. A new buffer for each costs more than reading it. */
   readonly reuseBuffer?: boolean | undefined;
+  /** Without it the first damaged file ends the reading. */
+  readonly damaged?: DamagedFiles | undefined;
+}
+
+/** Who takes note of damaged files. Their bytes are left out, so that what is read is not the layer's tar any more. */
+export interface DamagedFiles {
+  /** Whether a file is known to be damaged; it is not opened then. */
+  isKnown(file: FileRecord): boolean;
+  /** A file that is missing, or has another size or content; `error` tells. */
+  add(file: FileRecord, error: LayerfsError): void;
 }
 
 const READ_SIZE = 512 * 1024;
@@ -31,7 +41,7 @@ const SLASH = Buffer.from("/");
  */
 export async function* openStoredTar(
   layer: StoredLayer,
-  { reuseBuffer = false }: ReadingOptions = {},
+  { reuseBuffer = false, damaged: damagedFiles }: ReadingOptions = {},
 ): AsyncGenerator<Buffer> {
   const rootFd = openDirectory(layer.directory);
   try {
@@ -39,7 +49,9 @@ export async function* openStoredTar(
     for await (const records of recordBatches(readSplit(layer.tarSplit))) {
       for (const record of records) {
         if (record.type === 2) yield* chunks.add(record.payload);
-        else if (record.size > 0) yield* addFile(chunks, rootFd, record);
+        else if (record.size === 0) continue;
+        else if (damagedFiles === undefined) yield* addFile(chunks, rootFd, record);
+        else if (!damagedFiles.isKnown(record)) yield* addWholeFile(chunks, rootFd, record, damagedFiles);
       }
     }
     yield* chunks.end();
@@ -93,7 +105,7 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
     for (;;) {
       const wanted = record.size - size + 1;
       const room = chunks.room.subarray(0, wanted);
-      const count = readFile(fd, room, size, record.name);
+      const count = readOf(record.name, () => preadSome(fd, room, size));
       size += count;
       if (size > record.size) throw changedFile(record, "size", `${record.size} bytes`, "more");
       crc = crc64(crc, room.subarray(0, count));
@@ -108,9 +120,18 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
   }
 }
 
-function readFile(fd: number, room: Buffer, position: number, name: Buffer): number {
+function* addWholeFile(chunks: Chunks, rootFd: number, record: FileRecord, damaged: DamagedFiles): Generator<Buffer> {
   try {
-    return preadSome(fd, room, position);
+    yield* addFile(chunks, rootFd, record);
+  } catch (error) {
+    if (!isLayerfsError(error, "DIGEST_MISMATCH") && !isLayerfsError(error, "CORRUPT_STORE")) throw error;
+    damaged.add(record, error);
+  }
+}
+
+function readOf(name: Buffer, read: () => number): number {
+  try {
+    return read();
   } catch (error) {
     if (!isLayerfsError(error) || error.errno !== "EISDIR") throw error;
     throw notFile(name, "is a directory");
@@ -158,7 +179,7 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
     const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
     for (let position = 0; ; ) {
       const buffer = Buffer.allocUnsafe(size);
-      const count = pread(fd, buffer, position);
+      const count = readOf(name, () => pread(fd, buffer, position));
       if (count === 0) return;
       position += count;
       yield buffer.subarray(0, count);
@@ -166,6 +187,13 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
   } finally {
     close(fd);
   }
+}
+
+/** CRC-64 of a file's content, as tar-split has it. Fails as `readLayerFile`. */
+export function fileChecksum(rootFd: number, name: Buffer): Buffer {
+  let crc = 0n;
+  for (const chunk of readLayerFile(rootFd, name)) crc = crc64(crc, chunk);
+  return crc64Bytes(crc);
 }
 
 function openLayerFile(rootFd: number, name: Buffer): number {

@@ -22,6 +22,12 @@ export function getXattr(dirfd: number, name: Buffer, attribute: string): Buffer
   return readAll((buffer) => native().lgetxattr(path, key, buffer, buffer.length), name);
 }
 
+/** Whether the file system at `name` can have the attribute at all. */
+export function takesXattr(dirfd: number, name: Buffer, attribute: string): boolean {
+  const [path, key] = [pathOf(dirfd, name), terminated(attribute)];
+  return orErrno(native().lgetxattr(path, key, SMALL, SMALL.length)) !== -EOPNOTSUPP;
+}
+
 export function setXattr(dirfd: number, name: Buffer, attribute: string, value: Uint8Array): void {
   check(trySetXattr(dirfd, name, attribute, value), `set ${attribute} on`, name);
 }

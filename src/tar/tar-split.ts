@@ -183,6 +183,9 @@ export function changedFile(record: FileRecord, what: string, expected: string, 
 export interface RecordedEntry {
   readonly entry: TarEntry;
   readonly recordedName: Buffer;
+  /** Of its content outside the records: bytes, and CRC-64 (empty where there are none). */
+  readonly recordedSize: number;
+  readonly checksum: Buffer;
 }
 
 /**
@@ -211,7 +214,10 @@ export async function* readHeaders(records: AsyncIterable<Uint8Array>): AsyncGen
       if (record.size > 0) reader.skipPayload();
       const taken = take();
       // Docker records a global PAX header like an entry, which it is not here.
-      if (taken !== null) yield { entry: taken, recordedName: record.name };
+      if (taken !== null) {
+        const { name: recordedName, size: recordedSize, checksum } = record;
+        yield { entry: taken, recordedName, recordedSize, checksum };
+      }
     }
   }
   reader.end();

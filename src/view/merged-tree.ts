@@ -45,6 +45,8 @@ export interface MergeOptions {
    */
   readonly onHidden?: ((hidden: HiddenNode) => void) | undefined;
   readonly onDuplicate?: ((duplicate: DuplicatePath) => void) | undefined;
+  /** Called for each entry that has made a node, once it has; `path` is the key of the node's real path. */
+  readonly onNode?: ((made: { readonly path: string; readonly entry: TarEntry }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -58,14 +60,24 @@ export async function mergeLayers(
   layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
   options: MergeOptions = {},
 ): Promise<MergedTree> {
+  let tree: MergedTree = { root: memoryTarget().root, layers: 0 };
+  for await (tree of growTree(layers, options));
+  return tree;
+}
+
+/** As `mergeLayers`, with the tree after each layer. It is one tree: it grows when the next one is asked for. */
+export async function* growTree(
+  layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
+  options: MergeOptions = {},
+): AsyncGenerator<MergedTree> {
   const target = memoryTarget(options.onHidden);
   let index = 0;
   for await (const entries of layers) {
     throwIfCancelled(options.signal);
     await mergeLayer(target.layer(index), entries, index, options);
     index++;
+    yield { root: target.root, layers: index };
   }
-  return { root: target.root, layers: index };
 }
 
 type LayerTarget = ReturnType<ReturnType<typeof memoryTarget>["layer"]>;
@@ -82,7 +94,8 @@ async function mergeLayer(
   });
   const add = ({ entry, storedName }: LayerEntry): void => {
     target.storedAt(nameKey(storedName));
-    changes.add(entry);
+    const { path } = changes.add(entry);
+    if (path !== null) options.onNode?.({ path, entry });
   };
   // Without this distinction each entry of an array would wait for a turn of the microtask queue.
   if (Symbol.iterator in entries) for (const entry of entries) add(entry);

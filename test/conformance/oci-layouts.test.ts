@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Image } from "../../src/core/image.ts";
 import { type Platform, parsePlatform } from "../../src/core/platform.ts";
 import { familiarString } from "../../src/core/reference.ts";
-import { layerEntries } from "../../src/engine/layer-stream.ts";
+import { layerEntries } from "../../src/engine/tree/layer-stream.ts";
 import { openSource } from "../../src/source/open-source.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { fixtureNames, fixturePath, needsFixtures } from "./fixtures.ts";

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import type { SaveOptions } from "../../src/engine/save.ts";
+import type { SaveOptions } from "../../src/engine/outgoing/save.ts";
 import { machineRoot } from "../support/filesystems.ts";
 import { type Requirement, requires } from "../support/requires.ts";
 import { filledEngine, NAMES } from "../support/saved-images.ts";

@@ -2,8 +2,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { renderCheck } from "../../src/cli/render/check.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import type { Explanation } from "../../src/engine/explanation.ts";
+import type { Explanation } from "../../src/engine/explain/explanation.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { DAMAGES, type Damage, type Says, type Site } from "../corpus/damages.ts";
 import { describeTree } from "../support/describe-tree.ts";
@@ -48,7 +49,7 @@ describe.each([
   it.each(rows.map((damage) => [damage.what, damage] as const))("%s", async (_, damage) => {
     const site = await copyRoot(template, driver);
     damage.act(site);
-    await using engine = await openEngine({ root: site.root });
+    await using engine = await openEngine({ root: site.root, cacheDirectory: null });
     await expectReading(engine, site, damage);
     await expectOthersKept(engine, site, damage);
     await expectRepair(engine, damage);
@@ -111,9 +112,20 @@ async function expectReading(engine: Engine, site: Site, damage: Damage): Promis
   expect(await outcome(explainWhole(engine, name))).toEqual(expected(damage, "explain"));
   expect(await outcome(engine.list(name, "/"))).toEqual(expected(damage, "list"));
   expect(await outcome(readAll(engine, name, "/b"))).toEqual(expected(damage, "readFile"));
+  await expectCheck(engine, damage);
   expect(lines(snapshot(site.root))).toEqual(before);
   expect(await outcome(unpackWhole(engine, name))).toEqual(expected(damage, "unpack"));
   expect(await outcome(mountedTree(engine, name))).toEqual(expected(damage, "mount"));
+}
+
+/** What is damaged is named, and nothing else is. */
+async function expectCheck(engine: Engine, { checked, unreferenced }: Damage): Promise<void> {
+  const result = await engine.check([]);
+  const said = renderCheck(result);
+  const damages = result.findings.filter(({ kind }) => kind === "damage");
+  if (checked === null) expect(damages).toEqual([]);
+  else expect(said).toMatch(new RegExp(`^damage: ${checked.source}`, "m"));
+  if (unreferenced !== undefined) expect(said).toMatch(unreferenced);
 }
 
 /** Removing the other image takes nothing of this one. */

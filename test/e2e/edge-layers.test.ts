@@ -38,6 +38,7 @@ describe.each(WAYS)("a layer with an oddity, %s", (way) => {
     } else {
       expect(outcome).toBe("loaded");
       expect(way === "unpacked" ? await unpacked(engine) : await mounted(engine)).toEqual(edge.expected.tree);
+      expect((await engine.check([])).findings).toEqual([]);
       await engine.removeImage("edge:1");
     }
     expect(scanStore(root, driver)).toEqual([]);

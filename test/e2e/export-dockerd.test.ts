@@ -32,12 +32,14 @@ const odd: TestImage = {
       { name: "dir/link", type: "symlink", link: "../../outside" },
       { name: "gone/", type: "directory" },
       { name: "gone/x", data: "x" },
+      { name: "was-dir/", type: "directory" },
       { name: "was-dir/x", data: "x" },
     ]),
     layerTar([
       { name: ".wh.gone" },
       { name: "was-dir", data: "now a file", mode: 0o4755 },
       { name: "dir/.wh.link" },
+      ...Array.from({ length: 60 }, (_, n) => ({ name: "deep/".repeat(n + 1), type: "directory" as const })),
       { name: `${"deep/".repeat(60)}file`, data: "deep" },
     ]),
   ],
@@ -48,7 +50,13 @@ describe("an exported tar", () => {
 
   it("unpacks to what docker export gives, times to the second, without what Docker adds", async () => {
     const started = BigInt(Date.now() - 2000) * 1_000_000n;
-    const images = [odd, ...sampleImages(1).map(({ image }) => image)];
+    // Of the fourth image dockerd's vfs makes directories for a whiteout of nothing.
+    const images = [
+      odd,
+      ...sampleImages(1)
+        .slice(0, 3)
+        .map(({ image }) => image),
+    ];
     const place = scratchDirectory();
     chmodSync(place, 0o755);
     const file = join(place, "images.tar");

@@ -2,43 +2,20 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { type Engine, openEngine } from "../../src/index.ts";
+import { isLayerfsError, openEngine } from "../../src/index.ts";
+import { BASE, EDGE_CASES } from "../corpus/edge-layers.ts";
 import { collect } from "../support/apply.ts";
 import { dumpTree } from "../support/dump-tree.ts";
-import { dockerArchive, sha256, type TestImage } from "../support/image-builder.ts";
-import { named, OciLayout } from "../support/oci-builder.ts";
+import { dockerArchive, sha256 } from "../support/image-builder.ts";
 import { randomBytesOf } from "../support/random.ts";
 import { program, requires, root } from "../support/requires.ts";
 import { sampleImages } from "../support/sample-images.ts";
 import { scratchDirectory } from "../support/scratch.ts";
-import { layerTar, type TestEntry } from "../support/tar-builder.ts";
+import { archiveOf, imageOf, layoutOf, reader } from "../support/sources.ts";
+import type { TestEntry } from "../support/tar-builder.ts";
 import { checkout } from "../support/tree.ts";
 import { readTreeLines } from "../support/tree-lines.ts";
-
-/** An engine without a store. */
-async function reader(): Promise<Engine> {
-  const engine = await openEngine({ root: "/proc/no-root", cacheDirectory: null });
-  onTestFinished(() => engine[Symbol.asyncDispose]());
-  return engine;
-}
-
-function archiveOf(image: TestImage): string {
-  const file = join(scratchDirectory(), "image.tar");
-  writeFileSync(file, dockerArchive([image]));
-  return `docker-archive:${file}`;
-}
-
-function layoutOf(image: TestImage): string {
-  const layout = new OciLayout();
-  const stored = { ...image, stored: (layer: Buffer) => gzipSync(layer) };
-  return `oci:${layout.entries(layout.image(stored, { descriptor: named("latest") })).write()}:latest`;
-}
-
-function imageOf(...layers: readonly (readonly TestEntry[])[]): TestImage {
-  return { tags: [], layers: layers.map(layerTar) };
-}
 
 function extract(tar: Buffer): string {
   const tree = join(scratchDirectory(), "tree");
@@ -83,6 +60,27 @@ describe("what export writes", () => {
     expect(rows.get("null")).toMatchObject({ type: "char", device: "1:3" });
     expect(rows.get("pipe")).toMatchObject({ type: "fifo" });
     expect(rows.get(`${"long/".repeat(30)}file`)).toMatchObject({ size: 1 });
+  });
+});
+
+describe("every odd layer of the corpus that can be loaded", () => {
+  it("is exported the same from an archive and from a store", async () => {
+    const store = await openEngine({ root: join(scratchDirectory(), "root"), driver: "vfs" });
+    onTestFinished(() => store[Symbol.asyncDispose]());
+    const engine = await reader();
+    let compared = 0;
+    for (const { layers } of EDGE_CASES) {
+      const source = archiveOf({ tags: [], layers: [BASE, ...layers] });
+      const loaded = await store.load({ source }).catch((error: unknown) => {
+        if (isLayerfsError(error)) return [];
+        throw error;
+      });
+      for (const { id } of loaded) {
+        expect(sha256(await collect(store.export(id)))).toBe(sha256(await collect(engine.export(source))));
+        compared++;
+      }
+    }
+    expect(compared).toBeGreaterThan(25);
   });
 });
 
@@ -242,7 +240,9 @@ describe("bad input", () => {
     expect(readdirSync(directory)).toEqual(["cut.tar"]);
   });
 
-  it("of 100,000 names in a directory, and of 2,000 directories in one another, gets the right answer", async () => {
+  it("of 100,000 names in a directory, and of 2,000 directories in one another, gets the right answer", {
+    timeout: 120_000,
+  }, async () => {
     const many = Array.from({ length: 100_000 }, (_, n): TestEntry => ({ name: `many/${n}` }));
     const engine = await reader();
     const wide = archiveOf(imageOf(many, [{ name: "many/.wh.7" }]));
@@ -275,123 +275,5 @@ describe("a command that is interrupted", () => {
     expect(await ended).toBe(130);
     expect(readdirSync(here)).toEqual([]);
     expect(readdirSync(temporary).filter((name) => name !== "cache")).toEqual([]);
-  });
-});
-
-describe("compare", () => {
-  const dpkg = (version: string): TestEntry => ({
-    name: "var/lib/dpkg/status",
-    data: `Package: libc6\nStatus: install ok installed\nArchitecture: amd64\nVersion: ${version}\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n`,
-  });
-  const npm = (version: string): TestEntry => ({
-    name: "app/node_modules/@a/b/package.json",
-    data: JSON.stringify({ name: "@a/b", version }),
-  });
-  const apk = { name: "lib/apk/db/installed", data: "C:Q1\nP:musl\nV:1.2.4-r2\nA:x86_64\n\nP:zlib\nV:1.3-r0\n" };
-
-  it("tells files of one size apart by their contents, whatever the times say", async () => {
-    const before = imageOf([
-      { name: "same", data: "abc", mtime: 1 },
-      { name: "other", data: "abc" },
-      dpkg("2.36-9"),
-      npm("1.0.0"),
-    ]);
-    const after = imageOf([
-      { name: "same", data: "abc", mtime: 2 },
-      { name: "other", data: "abd" },
-      dpkg("2.36-10"),
-      npm("1.0.1"),
-      apk,
-    ]);
-    const engine = await reader();
-    const found = await engine.compare(archiveOf(before), layoutOf(after));
-    expect(found.files.map(({ kind, path, fields }) => `${kind} ${path} ${fields}`)).toEqual([
-      "changed /app/node_modules/@a/b/package.json content",
-      "added /lib ",
-      "added /lib/apk ",
-      "added /lib/apk/db ",
-      "added /lib/apk/db/installed ",
-      "changed /other content",
-      "changed /var/lib/dpkg/status content",
-    ]);
-    expect(found.packages.map(({ manager, name, before, after }) => [manager, name, before, after])).toEqual([
-      ["apk", "musl", null, "1.2.4-r2"],
-      ["apk", "zlib", null, "1.3-r0"],
-      ["dpkg", "libc6", "2.36-9", "2.36-10"],
-      ["npm", "@a/b", "1.0.0", "1.0.1"],
-    ]);
-  });
-
-  it("tells config and history", async () => {
-    const layers = [layerTar([{ name: "a" }])];
-    const history = [{ created_by: "ADD a /" }];
-    const one = { config: { Env: ["A=1", "B=2"], Labels: { x: "1" }, Cmd: ["sh"] }, history };
-    const other = {
-      config: { Env: ["A=1", "B=3"], Cmd: ["sh"], User: "app" },
-      history: [...history, { created_by: "USER app", empty_layer: true }],
-    };
-    const found = await (await reader()).compare(
-      archiveOf({ tags: [], layers, config: one }),
-      archiveOf({ tags: [], layers, config: other }),
-    );
-    expect(found).toMatchObject({
-      sharedLayers: 1,
-      files: [],
-      packages: [],
-      config: [
-        { field: "Env.B", before: "2", after: "3" },
-        { field: "Labels.x", before: "1", after: null },
-        { field: "User", before: null, after: "app" },
-      ],
-      history: { same: 1, before: [], after: [{ createdBy: "USER app", emptyLayer: true }] },
-    });
-  });
-});
-
-describe("waste", () => {
-  it("is what layers hide, and what is there twice; a file with another name left is none", async () => {
-    const found = await (await reader()).waste(
-      archiveOf(
-        imageOf(
-          [
-            { name: "big", data: "x".repeat(1000) },
-            { name: "kept", data: "y".repeat(500) },
-            { name: "kept-too", type: "hardlink", link: "kept" },
-            { name: "d/in", data: "z".repeat(70) },
-          ],
-          [
-            { name: "big", data: "1" },
-            { name: ".wh.kept" },
-            { name: ".wh.d" },
-            { name: "copy", data: "y".repeat(500) },
-          ],
-        ),
-      ),
-    );
-    expect(found.hidden.map(({ path, bytes, layer, by, how }) => `${path} ${bytes} ${layer} ${by} ${how}`)).toEqual([
-      "/big 1000 0 1 replaced",
-      "/d/in 70 0 1 deleted",
-    ]);
-    expect(found.layers).toMatchObject([
-      { bytes: 1570, hiddenBytes: 1070, hidesBytes: 0, createdBy: "layer 0" },
-      { bytes: 501, hiddenBytes: 0, hidesBytes: 1070 },
-    ]);
-    expect(found.duplicates?.map(({ bytes, files }) => [bytes, files.map(({ path }) => String(path))])).toEqual([
-      [500, ["/kept-too", "/copy"]],
-    ]);
-  });
-});
-
-describe("stat", () => {
-  it("tells the versions that a file hides", async () => {
-    const image = imageOf([{ name: "a", data: "1" }], [{ name: "b" }], [{ name: "a", data: "333", mode: 0o600 }]);
-    const details = await (await reader()).stat(archiveOf(image), "/a");
-    expect(details).toMatchObject({
-      layer: 2,
-      size: 3,
-      nlink: 1,
-      createdBy: "layer 2",
-      hides: [{ layer: 0, size: 1 }],
-    });
   });
 });

@@ -13,7 +13,7 @@ import { layerTar } from "../support/tar-builder.ts";
 
 const MiB = 1024 * 1024;
 
-describe.each(["overlay2", "vfs"] as const)("a disk that a pull would fill, %s", (driver) => {
+describe.each(["overlay2", "vfs"] as const)("a disk that a pull would fill, %s", { timeout: 60_000 }, (driver) => {
   const missing = requires(overlay(), fileSystem("ext4"), registry());
   let place: TestFileSystem;
   let site: PullSite;

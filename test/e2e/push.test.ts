@@ -7,7 +7,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
-import type { PushResult } from "../../src/engine/push.ts";
+import type { PushResult } from "../../src/engine/outgoing/push.ts";
 import { type Dockerd, dockerd, savedLayers, startDockerd } from "../support/dockerd.ts";
 import { makeFileSystem, type TestFileSystem } from "../support/filesystems.ts";
 import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";

@@ -3,12 +3,12 @@ import type { Context, OutputStream } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Digest } from "../../src/core/digest.ts";
 import { digestOf } from "../../src/core/digest.ts";
-import type { ImageComparison } from "../../src/engine/compare-images.ts";
 import type { Engine, EngineOptions, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
-import type { DirectoryExplanation, Explanation } from "../../src/engine/explanation.ts";
-import type { ChangedNode } from "../../src/engine/list-changes.ts";
-import type { NodeDetails } from "../../src/engine/stat-node.ts";
-import type { Waste } from "../../src/engine/waste.ts";
+import type { DirectoryExplanation, Explanation } from "../../src/engine/explain/explanation.ts";
+import type { ImageComparison } from "../../src/engine/look/compare-images.ts";
+import type { ChangedNode } from "../../src/engine/look/list-changes.ts";
+import type { NodeDetails } from "../../src/engine/look/stat-node.ts";
+import type { Waste } from "../../src/engine/look/waste.ts";
 
 /** Milliseconds since 1970 of every run: 2026-01-15. */
 export const NOW: number = Date.parse("2026-01-15T00:00:00Z");
@@ -260,6 +260,7 @@ function fakeEngine(): Engine {
     ],
     explain: async () => EXPLANATION,
     explainDirectory: async (directory) => (directory.startsWith("/") ? DIRECTORY_EXPLANATION : null),
+    check: async () => ({ images: 1, layers: 2, findings: [] }),
     tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
     removeImage: async (image) => ({
       steps: [

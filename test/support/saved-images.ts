@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Engine } from "../../src/engine/engine.ts";
-import type { SaveOptions } from "../../src/engine/save.ts";
+import type { SaveOptions } from "../../src/engine/outgoing/save.ts";
 import { buildConfig, type TestImage } from "./image-builder.ts";
 import type { ArchivedImage } from "./saved-archive.ts";
 import { scratchDirectory } from "./scratch.ts";

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { passTar } from "../../src/engine/layer-pass.ts";
+import { passTar } from "../../src/engine/tree/layer-pass.ts";
 import { type LayerWriter, LowersNeeded, type WrittenLayer } from "../../src/layer/apply/layer-writer.ts";
 import { overlayTarget } from "../../src/layer/apply/overlay-target.ts";
 import { treeTarget } from "../../src/layer/apply/tree-target.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CopiedImage } from "../../engine/copy.ts";
+import type { CopiedImage } from "../../engine/outgoing/copy.ts";
 import type { Context } from "../context.ts";
 import { withProgress } from "../progress.ts";
 import { withSession } from "../session.ts";

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { LayerfsError } from "../../core/errors.ts";
-import type { Explanation } from "../../engine/explanation.ts";
+import type { Explanation } from "../../engine/explain/explanation.ts";
 import { fromNodeError } from "../../sys/errno.ts";
 import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { FindOptions } from "../../engine/find-nodes.ts";
+import type { FindOptions } from "../../engine/look/find-nodes.ts";
 import type { Context } from "../context.ts";
 import { parseDepth, parseKinds, parseNewer, parsePerm, parseSizeTest } from "../find-words.ts";
 import { untilAborted } from "../interruption.ts";

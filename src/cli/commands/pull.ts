@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { ProgressEvent } from "../../engine/engine.ts";
-import type { PullResult } from "../../engine/pull.ts";
+import type { PullResult } from "../../engine/incoming/pull.ts";
 import type { Warning } from "../../layer/apply/warnings.ts";
 import type { Context } from "../context.ts";
 import { logWarnings } from "../log.ts";

@@ -3,7 +3,7 @@ import { IMAGE_ID, runCommand } from "../../../test/support/command-line.ts";
 import { digestOf } from "../../core/digest.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
-import type { PushedLayer } from "../../engine/push-layer.ts";
+import type { PushedLayer } from "../../engine/outgoing/push-layer.ts";
 
 const layer = (name: string, how: PushedLayer["how"], from: string | null = null): PushedLayer => ({
   diffID: digestOf(name),

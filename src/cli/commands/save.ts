@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { SaveTarget } from "../../engine/save.ts";
+import type { SaveTarget } from "../../engine/outgoing/save.ts";
 import { parseSourceName } from "../../source/source-name.ts";
 import type { Context } from "../context.ts";
 import { withProgress } from "../progress.ts";

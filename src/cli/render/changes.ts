@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { ChangedNode } from "../../engine/list-changes.ts";
+import type { ChangedNode } from "../../engine/look/list-changes.ts";
 import { renderNodes } from "./nodes.ts";
 import { humanSize } from "./size.ts";
 

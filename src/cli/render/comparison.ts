@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { ComparedFile, FileChange, ImageComparison } from "../../engine/compare-images.ts";
+import type { ComparedFile, FileChange, ImageComparison } from "../../engine/look/compare-images.ts";
 import { shortID } from "./image-id.ts";
 import { renderInstruction, shorten } from "./instruction.ts";
 import { humanSize } from "./size.ts";

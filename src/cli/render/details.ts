@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { printable } from "../../core/errors.ts";
-import type { HiddenVersion, NodeDetails } from "../../engine/stat-node.ts";
+import type { HiddenVersion, NodeDetails } from "../../engine/look/stat-node.ts";
 import { renderInstruction } from "./instruction.ts";
 import { modeText, timeText } from "./nodes.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DIRECTORY_EXPLANATION } from "../../../test/support/command-line.ts";
-import type { DirectoryExplanation } from "../../engine/explanation.ts";
+import type { DirectoryExplanation } from "../../engine/explain/explanation.ts";
 import { renderDirectoryExplanation } from "./directory-explanation.ts";
 
 const container = { id: "c0ffee".padEnd(64, "0"), name: "web" };

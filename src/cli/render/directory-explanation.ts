@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { ContainerName, DirectoryExplanation, LayerUse } from "../../engine/explanation.ts";
+import type { ContainerName, DirectoryExplanation, LayerUse } from "../../engine/explain/explanation.ts";
 import { renderInstruction } from "./instruction.ts";
 import { humanSize } from "./size.ts";
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { EXPLANATION } from "../../../test/support/command-line.ts";
 import { program, requires } from "../../../test/support/requires.ts";
-import type { Explanation } from "../../engine/explanation.ts";
+import type { Explanation } from "../../engine/explain/explanation.ts";
 import { renderExplanationSVG } from "./explanation-svg.ts";
 
 const hostile = `</text><script>&"'\x00\x1b\ufffe${"W".repeat(500)}`;

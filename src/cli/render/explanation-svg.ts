@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { Explanation, LayerSummary, PathExplanation, PathStepSummary } from "../../engine/explanation.ts";
+import type { Explanation, LayerSummary, PathExplanation, PathStepSummary } from "../../engine/explain/explanation.ts";
 import { renderFacts, renderUsers } from "./explanation.ts";
 import { renderInstruction, shorten } from "./instruction.ts";
 import { renderEffect, verdict } from "./path-explanation.ts";

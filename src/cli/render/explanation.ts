@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { Explanation, LayerSummary } from "../../engine/explanation.ts";
+import type { Explanation, LayerSummary } from "../../engine/explain/explanation.ts";
 import { humanAge } from "./duration.ts";
 import { shortID } from "./image-id.ts";
 import { renderInstruction } from "./instruction.ts";

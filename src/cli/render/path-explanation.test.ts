@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PathStepSummary } from "../../engine/explanation.ts";
+import type { PathStepSummary } from "../../engine/explain/explanation.ts";
 import { renderEffect } from "./path-explanation.ts";
 
 const node = { kind: "file", mode: 0o4755, size: 1200, linkTarget: null } as const;

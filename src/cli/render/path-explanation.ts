@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { printable } from "../../core/errors.ts";
-import type { Explanation, LayerSummary, PathExplanation, PathStepSummary } from "../../engine/explanation.ts";
+import type { Explanation, LayerSummary, PathExplanation, PathStepSummary } from "../../engine/explain/explanation.ts";
 import { cornerOf } from "./explanation.ts";
 import { renderInstruction } from "./instruction.ts";
 import { humanSize } from "./size.ts";

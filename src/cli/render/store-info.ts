@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { StoreInfo } from "../../engine/engine.ts";
+import type { StoreInfo } from "../../engine/info.ts";
 import { humanSize } from "./size.ts";
 
 /** The storage lines of `docker info`, and what it does not tell: the layers, the mounts, and why this driver. */

@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { HiddenFile, Waste } from "../../engine/waste.ts";
+import type { HiddenFile, Waste } from "../../engine/look/waste.ts";
 import type { RuleResult } from "../waste-rules.ts";
 import { renderInstruction } from "./instruction.ts";
 import { humanSize } from "./size.ts";

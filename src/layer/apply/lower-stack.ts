@@ -85,10 +85,12 @@ function statBelow(rootFd: number, path: Buffer): Stat | null {
   throw systemError(stat, "look at", path);
 }
 
-function isWhiteout(stat: Stat): boolean {
+/** Whether overlayfs takes it for a deletion. */
+export function isWhiteout(stat: Stat): boolean {
   return stat.kind === "char" && stat.rdevMajor === 0 && stat.rdevMinor === 0;
 }
 
-function isOpaque(rootFd: number, path: Buffer): boolean {
+/** Whether overlayfs shows nothing of the layers below in this directory. */
+export function isOpaque(rootFd: number, path: Buffer): boolean {
   return OPAQUE_XATTRS.some((key) => getXattr(rootFd, path, key)?.toString("latin1") === "y");
 }

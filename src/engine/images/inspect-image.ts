@@ -1,0 +1,153 @@
+import type { ImageConfig } from "../../core/config.ts";
+import type { Digest } from "../../core/digest.ts";
+import { familiarName, familiarString } from "../../core/reference.ts";
+import { NO_TIME } from "../../core/timespec.ts";
+import { readLastTagTime, readParents } from "../../image/metadata.ts";
+import { isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
+import type { ImageInspection, ReadOptions, RunConfigDocument } from "../engine.ts";
+import type { OpenedImage } from "../source.ts";
+import type { Stores } from "../stores.ts";
+import { layerSizes } from "./layer-size.ts";
+import { openStoredImage } from "./stored-image.ts";
+
+/** Everything that is known of an image, in Docker's words (moby, daemon/images/image_inspect.go). */
+export function inspectImage(stores: Stores, text: string): ImageInspection {
+  const { id, config, layers } = openStoredImage(stores, text);
+  const { driver } = stores.layers;
+  const names = tagsOf(readRepositories(stores.images), id);
+  const top = layers.at(-1);
+  return describe(id, config, {
+    tags: names.filter((tag) => !isDigestName(tag)).map(({ name }) => name),
+    digests: names.filter(isDigestName).map(({ name }) => name),
+    parent: readParents(stores.images).get(id) ?? "",
+    size: layers.reduce((sum, layer) => sum + layer.size, 0),
+    graphDriver: { Data: top === undefined ? null : driver.data(top.cacheID), Name: driver.name },
+    lastTagTime: readLastTagTime(stores.images, id),
+  });
+}
+
+/** The same of an image that lies in a source, where no driver has it. All layers are read for their size, and verified. */
+export async function inspectSource({ image }: OpenedImage, options: ReadOptions): Promise<ImageInspection> {
+  const { id, config, names, manifest } = image;
+  const sizes = await layerSizes(image, options);
+  return describe(id, config, {
+    tags: names.filter(({ digest }) => digest === undefined).map(familiarString),
+    digests: manifest === undefined ? [] : names.map((name) => `${familiarName(name)}@${manifest.digest}`),
+    parent: "",
+    size: sizes.reduce((sum, size) => sum + size, 0),
+    graphDriver: { Data: null, Name: "" },
+    lastTagTime: null,
+  });
+}
+
+/** What is told of an image by the place where it lies. */
+interface Place {
+  readonly tags: readonly string[];
+  readonly digests: readonly string[];
+  readonly parent: string;
+  readonly size: number;
+  readonly graphDriver: ImageInspection["GraphDriver"];
+  readonly lastTagTime: string | null;
+}
+
+function describe(id: Digest, config: ImageConfig, place: Place): ImageInspection {
+  const { raw } = config;
+  return {
+    Id: id,
+    RepoTags: place.tags,
+    RepoDigests: place.digests,
+    Parent: place.parent,
+    Comment: textOf(raw.comment) || (config.history.at(-1)?.comment ?? ""),
+    Created: withoutTrailingZeros(config.created ?? NO_TIME),
+    Container: textOf(raw.container),
+    ContainerConfig: runConfig(raw.container_config),
+    DockerVersion: textOf(raw.docker_version),
+    Author: textOf(raw.author),
+    Config: isRecord(raw.config) ? runConfig(raw.config) : null,
+    Architecture: textOf(raw.architecture),
+    ...optional("Variant", raw.variant),
+    Os: config.os,
+    ...optional("OsVersion", config.osVersion),
+    Size: place.size,
+    VirtualSize: place.size,
+    GraphDriver: place.graphDriver,
+    RootFS: rootFS(config),
+    Metadata: { LastTagTime: place.lastTagTime ?? NO_TIME },
+  };
+}
+
+/** Fields of a container's config in Docker's order (moby, api/types/container/config.go), and their empty values. */
+const RUN_CONFIG_FIELDS: readonly (readonly [name: string, empty: unknown])[] = [
+  ["Hostname", ""],
+  ["Domainname", ""],
+  ["User", ""],
+  ["AttachStdin", false],
+  ["AttachStdout", false],
+  ["AttachStderr", false],
+  ["ExposedPorts", undefined],
+  ["Tty", false],
+  ["OpenStdin", false],
+  ["StdinOnce", false],
+  ["Env", null],
+  ["Cmd", null],
+  ["Healthcheck", undefined],
+  ["ArgsEscaped", undefined],
+  ["Image", ""],
+  ["Volumes", null],
+  ["WorkingDir", ""],
+  ["Entrypoint", null],
+  ["NetworkDisabled", undefined],
+  ["MacAddress", undefined],
+  ["OnBuild", null],
+  ["Labels", null],
+  ["StopSignal", undefined],
+  ["StopTimeout", undefined],
+  ["Shell", undefined],
+];
+
+const COMMANDS: readonly string[] = ["Cmd", "Entrypoint", "Shell"];
+const MAPS: readonly string[] = ["ExposedPorts", "Volumes", "Labels"];
+
+/** Every field that Docker always shows, and of the others those that are not empty. */
+function runConfig(value: unknown): RunConfigDocument {
+  const found = isRecord(value) ? value : {};
+  const fields = RUN_CONFIG_FIELDS.map(([name, empty]): [string, unknown] => {
+    const field = found[name] ?? empty;
+    return [name, empty === undefined && isEmpty(field) ? undefined : normalised(name, field)];
+  });
+  return Object.fromEntries(fields.filter(([, field]) => field !== undefined));
+}
+
+/** Docker takes a command of one word without its list, and Go writes maps in the order of their keys. */
+function normalised(name: string, field: unknown): unknown {
+  if (COMMANDS.includes(name) && typeof field === "string") return [field];
+  if (!MAPS.includes(name) || !isRecord(field)) return field;
+  return Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return !value;
+  return Object.keys(value).length === 0;
+}
+
+function rootFS(config: ImageConfig): ImageInspection["RootFS"] {
+  const { diffIDs } = config.rootfs;
+  return diffIDs.length === 0 ? { Type: "layers" } : { Type: "layers", Layers: diffIDs };
+}
+
+/** As Go's RFC3339Nano. */
+function withoutTrailingZeros(time: string): string {
+  return time.replace(/(\.\d*?)0+(?=Z|[+-])/, "$1").replace(/\.(?=Z|[+-])/, "");
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function optional<Name extends string>(name: Name, value: unknown): { [key in Name]?: string } {
+  return textOf(value) === "" ? {} : ({ [name]: value } as { [key in Name]?: string });
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

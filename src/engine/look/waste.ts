@@ -1,0 +1,177 @@
+import { createHash } from "node:crypto";
+import type { Digest } from "../../core/digest.ts";
+import { type Efficiency, type EfficiencyMeter, efficiencyMeter } from "../../view/efficiency.ts";
+import { walk } from "../../view/lookup.ts";
+import { type HiddenNode, type LayerEntry, mergeLayers } from "../../view/merged-tree.ts";
+import type { PlacedNode } from "../../view/node.ts";
+import type { ReadOptions } from "../engine.ts";
+import type { ImageLayer } from "../tree/image-layer.ts";
+import { type LayerStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
+import { keyOf, wantedFiles } from "../tree/tree-contents.ts";
+
+export interface WasteOptions extends ReadOptions {
+  /** Look for files with the same content, for which such files of the image are read. Default: true. */
+  readonly duplicates?: boolean | undefined;
+}
+
+/** What an image carries that nobody sees, or sees twice. */
+export interface Waste extends Efficiency {
+  /** Bytes of content that a later layer hides or deletes, no name of which is left. */
+  readonly hiddenBytes: number;
+  /** Those files, the largest first. */
+  readonly hidden: readonly HiddenFile[];
+  /** Lowest first. */
+  readonly layers: readonly LayerWaste[];
+  /** Files of the merged tree with one content, those that waste the most first; null where it was not asked for. */
+  readonly duplicates: readonly Duplicates[] | null;
+}
+
+export interface HiddenFile {
+  /** Bytes, with a leading `/`. */
+  readonly path: Buffer;
+  readonly bytes: number;
+  /** Index of the layer that holds it, and of the one that hides the last of its names. */
+  readonly layer: number;
+  readonly by: number;
+  readonly how: HiddenNode["how"];
+}
+
+export interface LayerWaste {
+  readonly diffID: Digest;
+  readonly createdBy: string | null;
+  /** Bytes of content that the layer holds. */
+  readonly bytes: number;
+  /** How many of them later layers hide. */
+  readonly hiddenBytes: number;
+  /** Bytes of the layers below that this one hides the last name of. */
+  readonly hidesBytes: number;
+}
+
+export interface Duplicates {
+  /** Of one of the files. */
+  readonly bytes: number;
+  /** `bytes` of all but one. */
+  readonly wastedBytes: number;
+  /** Each file by one of its names. */
+  readonly files: readonly { readonly path: Buffer; readonly layer: number }[];
+}
+
+/** Reads each layer once, and those with files of equal sizes once more. */
+export function findWaste(finder: StackFinder, options: WasteOptions): Promise<Waste> {
+  return readStack(finder, async (stack) => {
+    const meter = efficiencyMeter();
+    const sizes = stack.layers.map(() => 0);
+    const hiding = new Hiding();
+    const tree = await mergeLayers(
+      stack.layers.map((layer, index) => measured(layer, meter, (bytes) => (sizes[index]! += bytes))),
+      { signal: options.signal, onHidden: (hidden) => hiding.add(hidden) },
+    );
+    const root: PlacedNode = { path: "", node: tree.root };
+    const hidden = hiding.files(root);
+    const duplicates = options.duplicates === false ? null : await findDuplicates(stack, root);
+    return {
+      ...meter.result(),
+      hiddenBytes: sum(hidden, ({ bytes }) => bytes),
+      hidden,
+      layers: stack.layers.map(({ diffID, createdBy }, index) => ({
+        diffID,
+        createdBy,
+        bytes: sizes[index]!,
+        hiddenBytes: sum(hidden, ({ layer, bytes }) => (layer === index ? bytes : 0)),
+        hidesBytes: sum(hidden, ({ by, bytes }) => (by === index ? bytes : 0)),
+      })),
+      duplicates,
+    };
+  });
+}
+
+async function* measured(
+  layer: ImageLayer,
+  meter: EfficiencyMeter,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<LayerEntry> {
+  meter.layer();
+  for await (const item of layer.entries()) {
+    meter.add(item.entry);
+    onBytes(item.entry.size);
+    yield item;
+  }
+}
+
+/** Collects the contents that layers hide, by where they are: several names are one content. */
+class Hiding {
+  readonly #files = new Map<string, HiddenFile>();
+
+  add({ path, node, by, how }: HiddenNode): void {
+    if (node.kind !== "file" || node.size === 0) return;
+    const file = { path: Buffer.from(`/${path}`, "latin1"), bytes: node.size, layer: node.layer, by, how };
+    this.#files.set(contentKey({ path, node }), file);
+  }
+
+  /** Without those that still have a name. */
+  files(root: PlacedNode): HiddenFile[] {
+    for (const place of walk(root)) if (place.node.kind === "file") this.#files.delete(contentKey(place));
+    return [...this.#files.values()].sort((a, b) => b.bytes - a.bytes || a.path.compare(b.path));
+  }
+}
+
+function contentKey(place: PlacedNode): string {
+  const { layer, name } = keyOf(place);
+  return `${layer}/${name}`;
+}
+
+async function findDuplicates(stack: LayerStack, root: PlacedNode): Promise<Duplicates[]> {
+  const files = filesWithTwins(root);
+  const groups = new Map<string, Candidate[]>();
+  for (const [index, layer] of stack.layers.entries()) {
+    const own = files.get(index) ?? new Map<string, Candidate>();
+    for await (const { name, content } of wantedFiles(layer, new Set(own.keys()))) {
+      const candidate = own.get(name);
+      if (candidate === undefined) continue;
+      const hash = createHash("sha256");
+      for await (const bytes of content) hash.update(bytes);
+      const digest = hash.digest("base64");
+      const group = groups.get(digest);
+      if (group === undefined) groups.set(digest, [candidate]);
+      else group.push(candidate);
+    }
+  }
+  return [...groups.values()]
+    .filter((group) => group.length > 1)
+    .map((group) => ({
+      bytes: group[0]!.bytes,
+      wastedBytes: group[0]!.bytes * (group.length - 1),
+      files: group.map(({ path, layer }) => ({ path: Buffer.from(`/${path}`, "latin1"), layer })),
+    }))
+    .sort((a, b) => b.wastedBytes - a.wastedBytes || a.files[0]!.path.compare(b.files[0]!.path));
+}
+
+interface Candidate {
+  readonly path: string;
+  readonly layer: number;
+  readonly bytes: number;
+}
+
+/** For each layer its contents that have the size of another one, by their stored names. */
+function filesWithTwins(root: PlacedNode): Map<number, Map<string, Candidate>> {
+  const bySize = new Map<number, number>();
+  const contents = new Map<number, Map<string, Candidate>>();
+  for (const place of walk(root)) {
+    const { node, path } = place;
+    if (node.kind !== "file" || node.size === 0) continue;
+    const { layer, name } = keyOf(place);
+    const own = contents.get(layer) ?? new Map<string, Candidate>();
+    contents.set(layer, own);
+    if (own.has(name)) continue;
+    own.set(name, { path, layer, bytes: node.size });
+    bySize.set(node.size, (bySize.get(node.size) ?? 0) + 1);
+  }
+  for (const own of contents.values()) {
+    for (const [name, { bytes }] of own) if (bySize.get(bytes) === 1) own.delete(name);
+  }
+  return contents;
+}
+
+function sum<T>(items: readonly T[], count: (item: T) => number): number {
+  return items.reduce((total, item) => total + count(item), 0);
+}

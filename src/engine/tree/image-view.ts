@@ -1,0 +1,40 @@
+import { chainIDs } from "../../core/chain-id.ts";
+import { digestHex, digestOf } from "../../core/digest.ts";
+import { union, type View, viewOf } from "../../view/view.ts";
+import type { ImageLayer } from "./image-layer.ts";
+import type { IndexCache } from "./layer-index/cache.ts";
+import { decodeTree, encodeTree } from "./layer-index/tree-codec.ts";
+
+/** What calls that look into an image are given besides. */
+export interface LookOptions {
+  readonly cache: IndexCache | null;
+}
+
+export interface ImageViewOptions extends LookOptions {
+  /** How the layers name their files: another place of the same image may do it in another way. */
+  readonly naming: "number" | "path";
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The view of an image's layers, lowest first: the tree that was kept of the same ones, else a union of them. */
+export async function imageView(
+  layers: readonly ImageLayer[],
+  { cache, naming, signal }: ImageViewOptions,
+): Promise<View> {
+  const key = treeKey(layers, naming);
+  const record = key === null ? null : (cache?.read("trees", key) ?? null);
+  if (record !== null) {
+    const { tree, duplicates } = decodeTree(record);
+    return viewOf(tree, layers, duplicates);
+  }
+  const view = await union(layers, { signal });
+  if (key !== null) cache?.write("trees", key, encodeTree(view));
+  return view;
+}
+
+function treeKey(layers: readonly ImageLayer[], naming: ImageViewOptions["naming"]): string | null {
+  const top = chainIDs(layers.map(({ diffID }) => diffID)).at(-1);
+  const identities = layers.map((layer) => layer.identity());
+  if (top === undefined || identities.includes(null)) return null;
+  return `${digestHex(top)}-${naming}-${digestHex(digestOf(identities.join("\n"))).slice(0, 16)}`;
+}

@@ -1,0 +1,139 @@
+import { crc32 } from "node:zlib";
+import { throwIfCancelled } from "../../core/cancellation.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { type TarHandler, tarReader } from "../../tar/reader.ts";
+import type { LayerEntry } from "../../view/merged-tree.ts";
+import type { IndexedEntry } from "./layer-index/entry-codec.ts";
+
+/** An entry that a pass over a layer has come to. */
+export interface PassedEntry extends LayerEntry {
+  /**
+   * The bytes of a wanted file, holes as zeros; null for what was not wanted. To be read before the next entry is asked
+   * for: what is left then is passed over.
+   */
+  readonly content: AsyncIterable<Buffer> | null;
+}
+
+/** Tells of which files a pass is to give the bytes. Only asked for files. */
+export type Wants = (entry: TarEntry, storedName: Buffer) => boolean;
+
+/** Gives an entry the name under which its bytes are found. */
+export type NameEntry = (entry: TarEntry) => Buffer;
+
+const ZEROS = Buffer.alloc(64 * 1024);
+
+/** Is told of each entry when its payload has passed. */
+export interface EntryObserver {
+  entry(entry: IndexedEntry): void;
+}
+
+/**
+ * The entries of a tar in their order, each file's bytes with it if they are wanted; one pass, one chunk in memory. The
+ * chunks of `tar` need be valid only until the next one is asked for.
+ */
+export async function* passTar(
+  tar: AsyncIterable<Buffer>,
+  nameEntry: NameEntry,
+  wants: Wants,
+  signal: AbortSignal | undefined,
+  observer?: EntryObserver,
+): AsyncGenerator<PassedEntry> {
+  const events = new Events(nameEntry, wants, observer);
+  const reader = tarReader(events);
+  const chunks = tar[Symbol.asyncIterator]();
+  let isDone = false;
+  const next = async (): Promise<Event | undefined> => {
+    for (;;) {
+      const event = events.take();
+      if (event !== undefined || isDone) return event;
+      throwIfCancelled(signal);
+      const chunk = await chunks.next();
+      if (chunk.done === true) {
+        isDone = true;
+        reader.end();
+      } else reader.write(chunk.value);
+    }
+  };
+  try {
+    for (let event = await next(); event !== undefined; event = await next()) {
+      if (event.kind !== "entry") continue;
+      const { entry, storedName, isWanted } = event;
+      yield { entry, storedName, content: isWanted ? contentFrom(next) : null };
+    }
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+type Event =
+  | { readonly kind: "entry"; readonly entry: TarEntry; readonly storedName: Buffer; readonly isWanted: boolean }
+  | { readonly kind: "bytes"; readonly hole: number; readonly bytes: Buffer }
+  | { readonly kind: "end" };
+
+/** Bytes up to the end of the file. A second call goes on where the first one ended. */
+async function* contentFrom(next: () => Promise<Event | undefined>): AsyncGenerator<Buffer> {
+  for (let event = await next(); event?.kind === "bytes"; event = await next()) {
+    for (let left = event.hole; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
+    if (event.bytes.length > 0) yield event.bytes;
+  }
+}
+
+class Events implements TarHandler {
+  readonly #nameEntry: NameEntry;
+  readonly #wants: Wants;
+  readonly #observer: EntryObserver | undefined;
+  #queue: Event[] = [];
+  #at = 0;
+  #entry: TarEntry | null = null;
+  #isWanted = false;
+  #end = 0;
+  /** Offset in the tar of what comes next. */
+  #offset = 0;
+  #payloadOffset = 0;
+  #checksum = 0;
+
+  constructor(nameEntry: NameEntry, wants: Wants, observer: EntryObserver | undefined) {
+    this.#nameEntry = nameEntry;
+    this.#wants = wants;
+    this.#observer = observer;
+  }
+
+  take(): Event | undefined {
+    const event = this.#queue[this.#at++];
+    if (event === undefined) {
+      this.#queue = [];
+      this.#at = 0;
+    }
+    return event;
+  }
+
+  raw(bytes: Buffer): void {
+    this.#offset += bytes.length;
+  }
+
+  entry(entry: TarEntry): void {
+    const storedName = this.#nameEntry(entry);
+    this.#isWanted = entry.kind === "file" && this.#wants(entry, storedName);
+    this.#entry = entry;
+    this.#end = 0;
+    this.#payloadOffset = this.#offset;
+    this.#checksum = 0;
+    this.#queue.push({ kind: "entry", entry, storedName, isWanted: this.#isWanted });
+  }
+
+  payload(bytes: Buffer, position: number): void {
+    this.#offset += bytes.length;
+    if (this.#observer !== undefined) this.#checksum = crc32(bytes, this.#checksum);
+    if (!this.#isWanted) return;
+    // The chunk that they are part of may be used again while they are still looked at.
+    this.#queue.push({ kind: "bytes", hole: position - this.#end, bytes: Buffer.from(bytes) });
+    this.#end = position + bytes.length;
+  }
+
+  endEntry(): void {
+    const entry = this.#entry as TarEntry;
+    this.#observer?.entry({ entry, payloadOffset: this.#payloadOffset, checksum: this.#checksum });
+    if (!this.#isWanted) return;
+    this.#queue.push({ kind: "bytes", hole: entry.size - this.#end, bytes: ZEROS.subarray(0, 0) }, { kind: "end" });
+  }
+}

@@ -1,0 +1,80 @@
+import { statSync } from "node:fs";
+import { LayerfsError } from "../../core/errors.ts";
+import { readLayerFile } from "../../layer/stored-tar.ts";
+import { placeOf } from "../../layer/whole.ts";
+import { openDirectory } from "../../sys/at.ts";
+import { close } from "../../sys/file.ts";
+import type { TarEntry } from "../../tar/entry.ts";
+import { classifyEntry } from "../../union/entry-path.ts";
+import { cutRange, type WholeRange } from "../../view/content-range.ts";
+import { layerMakers } from "../explain/explain-history.ts";
+import { isThere, type StoredImage } from "../images/stored-image.ts";
+import type { Stores } from "../stores.ts";
+import type { ImageLayer } from "./image-layer.ts";
+import type { PassedEntry, Wants } from "./layer-pass.ts";
+import { storedEntries } from "./stored-entries.ts";
+
+/** The layers of an image of a store: its entries from their records, its bytes from the driver's directories. */
+export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
+  const makers = layerMakers(image.config.history);
+  return image.layers.map((record, index) => {
+    const { tarSplit, diffID } = record;
+    const directory = (): string => placeOf(stores.layers, record).directory;
+    return {
+      diffID,
+      blobDigest: null,
+      storedSize: null,
+      createdBy: makers[index]?.createdBy ?? null,
+      identity: () => fileIdentity(tarSplit),
+      entries: () => untilRemoved(stores, image, () => storedEntries(tarSplit)),
+      content: (name, range) => untilRemoved(stores, image, () => storedContent(directory(), name, range)),
+      pass: (wants) => untilRemoved(stores, image, () => storedPass(tarSplit, directory(), wants)),
+    };
+  });
+}
+
+/** A layer's records are written once, aside, and renamed: another inode, size or time is another file. */
+function fileIdentity(path: string): string | null {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? null : [stats.dev, stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(" ");
+}
+
+async function* storedContent(directory: string, name: Buffer, range: WholeRange): AsyncGenerator<Buffer> {
+  const rootFd = openDirectory(directory);
+  try {
+    yield* cutRange(readLayerFile(rootFd, name), range);
+  } finally {
+    close(rootFd);
+  }
+}
+
+async function* storedPass(tarSplit: string, directory: string, wants: Wants): AsyncGenerator<PassedEntry> {
+  const rootFd = openDirectory(directory);
+  try {
+    for await (const { entry, storedName } of storedEntries(tarSplit)) {
+      const isWanted = holdsFile(entry) && wants(entry, storedName);
+      yield { entry, storedName, content: isWanted ? fileContent(rootFd, storedName) : null };
+    }
+  } finally {
+    close(rootFd);
+  }
+}
+
+/** A file that aufs reserves is not kept; its bytes are under the name of the link to it. */
+function holdsFile({ kind, linkname }: TarEntry): boolean {
+  return kind === "file" || (kind === "hardlink" && classifyEntry(linkname).kind === "reserved");
+}
+
+async function* fileContent(rootFd: number, name: Buffer): AsyncGenerator<Buffer> {
+  yield* readLayerFile(rootFd, name);
+}
+
+/** What cannot be read of an image that has just been removed is told so. */
+async function* untilRemoved<T>(stores: Stores, image: StoredImage, open: () => AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* open();
+  } catch (error) {
+    if (isThere(stores, image)) throw error;
+    throw new LayerfsError("NOT_FOUND", `image ${image.id} was removed while it was read`, { cause: error });
+  }
+}
