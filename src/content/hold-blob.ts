@@ -40,32 +40,48 @@ export interface HeldBlob {
 export async function holdBlob(directory: string, descriptor: Descriptor, signal?: AbortSignal): Promise<HeldBlob> {
   makeDirectories(directory, 0o700);
   const path = join(directory, blobName(descriptor.digest));
-  const statePath = path + STATE_SUFFIX;
   using _moment = await moment(directory, signal);
   const isNew = statSync(path, { throwIfNoEntry: false }) === undefined;
-  const users = open(statePath);
-  const fd = open(path);
-  const lock = tryLock(descriptorPath(users), "shared");
-  if (lock === null) throw new LayerfsError("ROOT_IN_USE", `${statePath} is locked by another program`);
+  const { stateFd, fd, close } = openBoth(path);
   if (isNew) fsyncDirectory(directory);
-  const closeAll = (): void => {
-    for (const close of [() => closeSync(fd), () => closeSync(users), () => lock.release()]) close();
-  };
   return {
     descriptor,
     fd,
-    stateFd: users,
+    stateFd,
     arrival: makeArrival(),
     async release({ keep }) {
-      using _moment = await moment(directory);
-      closeAll();
-      if (!keep) removeUnused(path);
+      if (keep) return close();
+      // What cannot be removed is not held for ever.
+      using _moment = await moment(directory).finally(close);
+      removeUnused(path);
     },
     async discard() {
       using _moment = await moment(directory);
       if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) rmSync(path);
     },
   };
+}
+
+/** Opens a blob's two files and locks the state file, shared. */
+function openBoth(path: string): { readonly stateFd: number; readonly fd: number; readonly close: () => void } {
+  const statePath = path + STATE_SUFFIX;
+  const opened: number[] = [];
+  const close = (): void => {
+    for (const fd of opened.splice(0)) closeSync(fd);
+  };
+  try {
+    const stateFd = open(statePath);
+    opened.push(stateFd);
+    const fd = open(path);
+    opened.push(fd);
+    const lock = tryLock(descriptorPath(stateFd), "shared");
+    if (lock === null) throw new LayerfsError("ROOT_IN_USE", `${statePath} is locked by another program`);
+    opened.push(lock.fd);
+    return { stateFd, fd, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 /** Waits until nobody else fetches the blob. */
@@ -75,11 +91,10 @@ export function lockForFetching({ fd }: HeldBlob, signal: AbortSignal | undefine
 
 /** Under the directory's lock. False where somebody holds the blob. */
 export function removeUnused(path: string): boolean {
-  const lock = tryLock(path + STATE_SUFFIX, "exclusive", 0o600);
+  using lock = tryLock(path + STATE_SUFFIX, "exclusive", 0o600);
   if (lock === null) return false;
   rmSync(path, { force: true });
   rmSync(path + STATE_SUFFIX, { force: true });
-  lock.release();
   return true;
 }
 

@@ -1,6 +1,17 @@
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { randomBytesOf } from "../../test/support/random.ts";
@@ -8,6 +19,7 @@ import { scratchDirectory } from "../../test/support/scratch.ts";
 import type { Descriptor } from "../core/descriptor.ts";
 import { digestOf } from "../core/digest.ts";
 import { LayerfsError } from "../core/errors.ts";
+import { acquireLock } from "../sys/lock.ts";
 import { blobName, holdBlob } from "./hold-blob.ts";
 import { type IngestOptions, ingestBlob, SYNC_EVERY } from "./ingest.ts";
 import { sweepBlobs } from "./sweep.ts";
@@ -103,6 +115,29 @@ describe("a blob on its way in", () => {
       code: "NO_SPACE",
       message: `blob ${descriptor.digest}: the disk is full`,
     });
+  });
+
+  it("is kept without waiting for whoever is at the directory", async () => {
+    const directory = scratchDirectory();
+    const blob = await fetchAll(directory, source(bytes).options);
+    using _other = await acquireLock(join(directory, "lock"), "exclusive");
+    await blob.release({ keep: true });
+    expect(openBelow(directory)).toEqual(["lock"]);
+  });
+
+  it("leaves nothing open where it cannot be removed", async () => {
+    const directory = scratchDirectory();
+    const blob = await fetchAll(directory, source(bytes).options);
+    rmSync(directory, { recursive: true });
+    await expect(blob.release({ keep: false })).rejects.toMatchObject({ errno: "ENOENT" });
+    expect(openBelow(directory)).toEqual([]);
+  });
+
+  it("leaves nothing open where it cannot be held", async () => {
+    const directory = scratchDirectory();
+    mkdirSync(path(directory));
+    await expect(holdBlob(directory, descriptor)).rejects.toMatchObject({ errno: "EISDIR" });
+    expect(openBelow(directory)).toEqual([]);
   });
 
   it("gives way where its bytes are wrong, also to those who wait for it", async () => {
@@ -214,6 +249,19 @@ function source(content: Uint8Array, { breakAt = Number.POSITIVE_INFINITY, slow 
     },
   };
   return { offsets, counted, options };
+}
+
+/** The files in a directory that this process has open. */
+function openBelow(directory: string): string[] {
+  const targets = readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return ""; // closed since it was listed
+      throw error;
+    }
+  });
+  return targets.filter((target) => target.startsWith(`${directory}/`)).map((target) => basename(target));
 }
 
 /** What a restart does to the state. Returns the bytes that were durable. */

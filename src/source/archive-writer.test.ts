@@ -1,6 +1,5 @@
 import { Writable } from "node:stream";
 import { describe, expect, it } from "vitest";
-
 import { digestOf } from "../core/digest.ts";
 import { encodeOciManifest } from "../core/encode-oci-manifest.ts";
 import { MEDIA_TYPE } from "../core/media-types.ts";

@@ -1,6 +1,7 @@
 import type { Descriptor } from "../core/descriptor.ts";
 import { LayerfsError, printable } from "../core/errors.ts";
 import { type ImageIndex, parseIndex } from "../core/image-index.ts";
+import { MAX_JSON_BYTES } from "../core/json.ts";
 import { isIndex, isManifest, isSchema1 } from "../core/media-types.ts";
 import { formatPlatform, type Platform, selectPlatform } from "../core/platform.ts";
 import type { Documents } from "./documents.ts";
@@ -9,6 +10,8 @@ import type { Documents } from "./documents.ts";
 const MAX_DEPTH = 8;
 /** Indexes and manifests that are looked at for one image. */
 const MAX_DOCUMENTS = 1000;
+/** Of all indexes that are read for one image; what they list stays in memory until one is chosen. */
+const MAX_BYTES = 4 * MAX_JSON_BYTES;
 
 /** Set by BuildKit on the manifests of attestations, which are no images. */
 const REFERENCE_TYPE = "vnd.docker.reference.type";
@@ -65,11 +68,14 @@ export function notAnImage({ title }: Pick<Documents, "title">, { digest, mediaT
 async function collectManifests(documents: Documents, root: Descriptor): Promise<Descriptor[]> {
   const found: Descriptor[] = [];
   let seen = 0;
+  let total = 0;
   let level = [root];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth === MAX_DEPTH) throw limit(documents, root, `${MAX_DEPTH} levels of indexes`);
     const next: Descriptor[] = [];
     for (const descriptor of level) {
+      total += descriptor.size;
+      if (total > MAX_BYTES) throw limit(documents, root, `${MAX_BYTES} bytes of indexes`);
       const index = parseIndex(await documents.read(descriptor), documents.title);
       seen += 1 + index.manifests.length;
       if (seen > MAX_DOCUMENTS) throw limit(documents, root, `${MAX_DOCUMENTS} indexes and manifests`);

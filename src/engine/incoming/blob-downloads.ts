@@ -103,11 +103,9 @@ export function blobDownloads(options: DownloadOptions): BlobDownloads {
     async end({ keep }) {
       stop.abort();
       await Promise.all([...downloads.values()].map(({ done }) => done));
-      for (const { blob, isWrong } of downloads.values()) {
-        if (isWrong) await blob.discard();
-        await blob.release({ keep });
-      }
+      const held = [...downloads.values()];
       downloads.clear();
+      await releaseAll(held, keep);
     },
   };
 }
@@ -127,6 +125,17 @@ function ingest(
       onBytes(count, origin);
     },
   });
+}
+
+/** All of them, also where one fails; then it fails as the first. */
+async function releaseAll(downloads: readonly Download[], keep: boolean): Promise<void> {
+  const failures: unknown[] = [];
+  const note = (error: unknown): void => void failures.push(error);
+  for (const { blob, isWrong } of downloads) {
+    if (isWrong) await blob.discard().catch(note);
+    await blob.release({ keep }).catch(note);
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 function bytesOf({ fd, descriptor, arrival }: HeldBlob): LayerBytes {

@@ -6,6 +6,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A program may ask its user to unlock a key ring. */
 const TIMEOUT_MS = 120_000;
+const LAST_WORDS_MS = 1000;
 const MAX_OUTPUT = 256 * 1024;
 /** The name that a helper gives a refresh token (docker/cli, cli/config/credentials/native_store.go). */
 const TOKEN_USER = "<token>";
@@ -91,9 +92,13 @@ function run(program: string, verb: string, input: string, environment: Environm
       else child.kill("SIGKILL");
     });
     child.on("error", (error: NodeJS.ErrnoException) => reject(notStarted(program, error)));
-    // What it started itself may still hold its stdout.
-    child.on("exit", (_status, signal) => signal !== null && child.stdout.destroy());
+    // What it started itself may still hold its stdout; its own words are read within moments.
+    let ending: NodeJS.Timeout | undefined;
+    child.on("exit", (_status, signal) => {
+      ending = setTimeout(() => child.stdout.destroy(), signal === null ? LAST_WORDS_MS : 0);
+    });
     child.on("close", (status, signal) => {
+      clearTimeout(ending);
       resolve({ status: status ?? signal ?? "no status", output: Buffer.concat(chunks).toString("utf8") });
     });
     // It may end without having read what it was asked.

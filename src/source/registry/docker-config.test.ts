@@ -194,6 +194,13 @@ describe("a credential helper", () => {
     await expect(failure).rejects.not.toThrow(/my secret/);
   });
 
+  it("is not waited for once it has ended, whatever it started and left running", { timeout: 15_000 }, async () => {
+    const script = `sleep 20 & echo $! >"$STORE"; echo '{"Username":"me","Secret":"x"}'`;
+    const config = place({ credsStore: "starter" }, { starter: script });
+    expect(await findCredentials(config, "r.example")).toMatchObject({ username: "me" });
+    process.kill(Number(readFileSync(join(config.dockerConfigDirectory, "store"), "utf8")));
+  });
+
   it("that is missing is told by its name", async () => {
     await expect(findCredentials(place({ credsStore: "none" }), "r.example")).rejects.toMatchObject({
       code: "SYSTEM",

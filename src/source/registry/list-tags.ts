@@ -14,7 +14,7 @@ const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 export async function listTags(hosts: RepositoryHosts, options: RequestOptions): Promise<string[]> {
   const object = `tags of ${hosts.path}`;
   const title = `registry ${hosts.origin.name}: ${object}`;
-  const tags: string[] = [];
+  const tags = new Set<string>();
   let next: string | URL | null = `${hosts.path}/tags/list`;
   while (next !== null) {
     const to: string | URL = next;
@@ -30,11 +30,15 @@ export async function listTags(hosts: RepositoryHosts, options: RequestOptions):
       const answer = await hosts.origin.send(request);
       return { tags: await readTags(answer, title), next: await nextPage(answer, title, hosts) };
     });
-    tags.push(...page.tags);
-    if (tags.length > MAX_TAGS) throw new LayerfsError("LIMIT_EXCEEDED", `${title}: more than ${MAX_TAGS}`);
+    const before = tags.size;
+    for (const tag of page.tags) tags.add(tag);
+    if (tags.size > MAX_TAGS) throw new LayerfsError("LIMIT_EXCEEDED", `${title}: more than ${MAX_TAGS}`);
     next = page.tags.length === 0 ? null : page.next;
+    if (next !== null && tags.size === before) {
+      throw new LayerfsError("REGISTRY", `${title}: it leads from page to page without another tag`);
+    }
   }
-  return tags;
+  return [...tags];
 }
 
 async function readTags(answer: Answer, title: string): Promise<string[]> {

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { collect } from "../../../test/support/apply.ts";
@@ -65,5 +68,30 @@ describe("a registry that lets everybody in", () => {
     expect(await repository.hasManifest(manifest.digest, {})).toBe(true);
     expect(await repository.hasManifest(digestOf("other"), {})).toBe(false);
     expect(pushed.manifest.digest).toBe(manifest.digest);
+  });
+});
+
+describe("a registry whose pages of tags lead in a circle", () => {
+  it("is not asked for ever", async () => {
+    let asked = 0;
+    const server = createServer((_request, response) => {
+      asked += 1;
+      response.setHeader("Link", '</v2/lab/a/tags/list?last=1>; rel="next"').end('{"tags":["1"]}');
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const domain = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      await using client = registryClient({ ...QUIET_SETTINGS, insecureRegistries: [domain] });
+      const listing = client.repository({ domain, path: "lab/a" }).listTags({ signal: AbortSignal.timeout(3000) });
+      await expect(listing).rejects.toMatchObject({
+        code: "REGISTRY",
+        message: `registry ${domain}: tags of lab/a: it leads from page to page without another tag`,
+      });
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+    expect(asked).toBeLessThan(10);
   });
 });

@@ -1,6 +1,6 @@
+import type { Descriptor } from "../../core/descriptor.ts";
 import type { ImageDestination, OutgoingManifest } from "../../core/destination.ts";
-import type { Digest } from "../../core/digest.ts";
-import { LayerfsError } from "../../core/errors.ts";
+import { LayerfsError, printable } from "../../core/errors.ts";
 import { familiarString, type NamedReference, withDefaultTag } from "../../core/reference.ts";
 import { registryClient } from "./registry-client.ts";
 import type { RequestOptions } from "./repository.ts";
@@ -23,7 +23,8 @@ export function registryDestination(
   const { onRetry } = options;
   const client = registryClient(options.registries);
   const repository = client.repository(reference);
-  const manifests = new Map<Digest, OutgoingManifest>();
+  // What an image is found by is put last, after all that it refers to.
+  let last: OutgoingManifest | null = null;
   return {
     form: "oci",
     compression: "gzip",
@@ -31,17 +32,24 @@ export function registryDestination(
     hasBlob: ({ digest: wanted }, { signal }) => repository.hasBlob(wanted, { signal, onRetry }),
     putBlob: (blob, { signal }) => repository.uploadBlob(blob, () => copies(blob.open()), { signal, onRetry }),
     async putManifest(manifest, { signal }) {
-      manifests.set(manifest.digest, manifest);
+      last = manifest;
       await repository.putManifest(manifest, null, { signal, onRetry });
     },
     async commit(images, { signal }) {
       for (const { descriptor } of images) {
-        const manifest = manifests.get(descriptor.digest);
-        if (manifest !== undefined) await repository.putManifest(manifest, tag, { signal, onRetry });
+        if (last?.digest !== descriptor.digest) throw noManifest(reference, descriptor);
+        await repository.putManifest(last, tag, { signal, onRetry });
       }
     },
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
+}
+
+function noManifest(reference: NamedReference, { digest, mediaType }: Descriptor): LayerfsError {
+  return new LayerfsError(
+    "UNSUPPORTED",
+    `docker://${familiarString(reference)}: ${digest} is neither a manifest nor an index, but ${printable(mediaType)}`,
+  );
 }
 
 /** What is sent is kept until it is on its way; the chunks that come are used again. */

@@ -18,7 +18,8 @@ import { digestOf, parseDigest } from "../../core/digest.ts";
 import { registryClient } from "./registry-client.ts";
 import type { FetchedManifest } from "./repository.ts";
 import type { RetryEvent } from "./retry.ts";
-import type { RegistrySettings } from "./settings.ts";
+import { type RegistrySettings, resolveSettings } from "./settings.ts";
+import { transport } from "./transport.ts";
 
 const [sample] = sampleImages(0.1);
 
@@ -197,6 +198,18 @@ describe("a mirror of Docker Hub", () => {
 
   it.each(["mirror.example", "ftp://mirror.example"])("is not %s", (mirror) => {
     expect(() => registryClient({ mirrors: [mirror] })).toThrow(expect.objectContaining({ code: "USAGE" }));
+  });
+});
+
+describe("a registry whose name leads out of the network that is insecure", () => {
+  it("is not sent to over plain http any more", async () => {
+    await using wire = transport(resolveSettings(QUIET_SETTINGS), async () => null);
+    const purpose = { host: "r.example", title: "registry r.example" };
+    const sending = wire.send(new URL("http://r.example/v2/"), { method: "GET", headers: {} }, purpose);
+    await expect(sending).rejects.toMatchObject({
+      code: "REGISTRY",
+      message: "registry r.example: its address is in no network that is insecure, and plain http to it is refused",
+    });
   });
 });
 

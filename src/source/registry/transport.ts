@@ -6,6 +6,7 @@ import type { Dispatcher, ProxyAgent as ProxyOptions } from "undici";
 import sendRequest from "undici/lib/api/api-request.js";
 import Agent from "undici/lib/dispatcher/agent.js";
 import { throwIfCancelled } from "../../core/cancellation.ts";
+import { LayerfsError, printable } from "../../core/errors.ts";
 import { type Certificates, readCertificates, readRootCertificates } from "./certificates.ts";
 import { connectionFailure, type Place } from "./connection-failure.ts";
 import { type InsecureRegistries, insecurityOf } from "./insecure-registries.ts";
@@ -120,6 +121,8 @@ async function openDispatcher(
   roots: Roots,
 ): Promise<Dispatcher> {
   const insecurity = await insecurityOf(insecure, url);
+  // Its name may lead elsewhere by now than when plain http was chosen for it.
+  if (url.protocol === "http:" && url.host === host && insecurity === null) throw secured(host);
   const proxy = proxyFor(url, settings.environment);
   const isTLS = url.protocol === "https:";
   const tls: TlsOptions = {
@@ -137,6 +140,11 @@ async function openDispatcher(
   // undici's types want all that node:net could be told.
   const options = { requestTls: tls, proxyTls } as Pick<ProxyOptions.Options, "requestTls" | "proxyTls">;
   return new ProxyAgent({ ...options, uri: proxy.href, proxyTunnel: false });
+}
+
+function secured(host: string): LayerfsError {
+  const problem = "its address is in no network that is insecure, and plain http to it is refused";
+  return new LayerfsError("REGISTRY", `registry ${printable(host)}: ${problem}`);
 }
 
 interface TlsOptions {
