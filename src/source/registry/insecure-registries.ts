@@ -59,6 +59,11 @@ export function isLoopback(name: string): boolean {
   return name.toLowerCase() === "localhost" || (isIP(name) !== 0 && loopback.check(name, family(name)));
 }
 
+/** Whether one that is elsewhere leads to this machine, where what it cannot reach itself may listen. */
+export function leadsInward(from: string, to: string): boolean {
+  return isLoopback(hostname(to)) && !isLoopback(hostname(from));
+}
+
 function family(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { QUIET_SETTINGS } from "../../../test/support/registry/settings.ts";
 import { registryClient } from "./registry-client.ts";
 import { resolveLocation } from "./registry-host.ts";
@@ -56,10 +56,10 @@ it.each([
 
 const secure = new URL("https://r.example/v2/lab/a/blobs/x?a=b");
 const resolve = (location: string): Promise<URL> =>
-  resolveLocation(location, secure, "blob x", async ({ host }) => host === "127.0.0.1:5000");
+  resolveLocation(location, secure, "blob x", async ({ host }) => host === "lab.example:5000");
 
-it("does not follow one from https to plain http, but to this machine", async () => {
-  expect((await resolve("http://127.0.0.1:5000/x")).href).toBe("http://127.0.0.1:5000/x");
+it("does not follow one from https to plain http, but to an insecure host", async () => {
+  expect((await resolve("http://lab.example:5000/x")).href).toBe("http://lab.example:5000/x");
   await expect(resolve("http://storage.example/x?signature=secret")).rejects.toMatchObject({
     code: "REGISTRY",
     message: "blob x: r.example leads from https to plain http at storage.example, which is refused",
@@ -68,4 +68,25 @@ it("does not follow one from https to plain http, but to this machine", async ()
 
 it("drops a user and a password in the URL", async () => {
   expect((await resolve("https://me:secret@storage.example/x?y=z#w")).href).toBe("https://storage.example/x?y=z");
+});
+
+describe("a Location", () => {
+  const resolve = (location: string, from: string): Promise<URL> =>
+    resolveLocation(location, new URL(from), "blob", async () => true);
+
+  it.each(["http://127.0.0.1:2375/containers", "http://localhost/", "http://[::1]:8080/"])(
+    "of another machine's registry does not lead to %s",
+    async (location) => {
+      for (const from of ["https://registry.example/v2/", "http://registry.example/v2/"]) {
+        await expect(resolve(location, from)).rejects.toMatchObject({
+          code: "REGISTRY",
+          message: expect.stringContaining("on this machine, which is refused"),
+        });
+      }
+    },
+  );
+
+  it("of a registry on this machine may lead to another port of it", async () => {
+    expect((await resolve("http://127.0.0.2:81/x", "https://localhost:5000/v2/")).host).toBe("127.0.0.2:81");
+  });
 });

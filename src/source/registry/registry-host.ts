@@ -1,6 +1,7 @@
 import { orCancelled } from "../../core/cancellation.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import type { Authorizer } from "./authorizer.ts";
+import { leadsInward } from "./insecure-registries.ts";
 import { refusal } from "./refusal.ts";
 import type { Answer, Method, Transport, WireRequest } from "./transport.ts";
 
@@ -128,7 +129,8 @@ async function followRedirects(
 
 /**
  * The URL of a Location header. Only its host is ever told, as the rest may hold a signature. Fails with REGISTRY for
- * what is no URL of http, or leads from https to a host that must not be talked to without it.
+ * what is no URL of http, leads from https to a host that must not be talked to without it, or from another machine to
+ * plain http on this one.
  */
 export async function resolveLocation(
   location: string,
@@ -139,6 +141,12 @@ export async function resolveLocation(
   const url = URL.canParse(location, from.href) ? new URL(location, from) : null;
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) {
     throw new LayerfsError("REGISTRY", `${object}: ${printable(from.host)} leads to what is no URL of http or https`);
+  }
+  if (url.protocol === "http:" && leadsInward(from.host, url.host)) {
+    throw new LayerfsError(
+      "REGISTRY",
+      `${object}: ${printable(from.host)} leads to ${printable(url.host)} on this machine, which is refused`,
+    );
   }
   if (url.protocol === "http:" && from.protocol === "https:" && !(await isInsecure(url))) {
     throw new LayerfsError(

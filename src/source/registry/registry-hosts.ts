@@ -2,7 +2,7 @@ import { LayerfsError, printable } from "../../core/errors.ts";
 import { type Authorizer, authorizer } from "./authorizer.ts";
 import { findCredentials } from "./credential-store.ts";
 import type { Credentials } from "./credentials.ts";
-import { type InsecureRegistries, insecurityOf } from "./insecure-registries.ts";
+import { type InsecureRegistries, insecurityOf, leadsInward } from "./insecure-registries.ts";
 import { type RegistryHost, registryHost } from "./registry-host.ts";
 import type { ResolvedSettings } from "./settings.ts";
 import type { Transport } from "./transport.ts";
@@ -26,11 +26,11 @@ export function registryHosts(
   const hosts = new Map<string, RegistryHost>();
   const mirrors = settings.mirrors.map(parseMirror);
   const isInsecure = async (url: URL): Promise<boolean> => (await insecurityOf(insecure, url)) !== null;
-  const isTrusted = async (url: URL): Promise<boolean> =>
-    url.protocol === "https:" || (url.protocol === "http:" && (await isInsecure(url)));
-
   const make = (address: Address, credentials: () => Promise<Credentials | null>, offline: boolean) => {
     const { name, host } = address;
+    const isTrusted = async (url: URL): Promise<boolean> =>
+      url.protocol === "https:" ||
+      (url.protocol === "http:" && !leadsInward(host, url.host) && (await isInsecure(url)));
     const proof = authorizer({
       registry: name,
       credentials,
