@@ -71,6 +71,12 @@ describe("noteRegistryBlob", () => {
     ]);
   });
 
+  it("writes a damaged record anew", () => {
+    const layout = layoutWith('[{"Digest":');
+    noteRegistryBlob(layout, diffID, note("a"));
+    expect(readRegistryBlobs(layout, diffID)).toEqual([note("a")]);
+  });
+
   it("forgets the oldest where there are more than fifty", () => {
     const layout = imageLayout(scratchDirectory(), "overlay2");
     const all = Array.from({ length: 52 }, (_, index) => note(`r${index}`));

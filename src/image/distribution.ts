@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { type Digest, digestAlgorithm, digestHex, parseDigest } from "../core/digest.ts";
-import { LayerfsError } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { writeFileDurably } from "../sys/durable.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import { readIfThere } from "../sys/read-if-there.ts";
@@ -37,11 +37,11 @@ export function readRegistryBlobs(layout: ImageLayout, diffID: Digest): Registry
 /**
  * Notes where a registry has a layer, as the newest of what is known of it, and which layer the blob is; each file is
  * durable and whole at every instant. Noting it again changes nothing. Not for what is compressed with zstd: dockerd takes
- * the blob of a note for gzip, whatever it is, when it writes a manifest. The caller holds the store's exclusive lock. Fails with
- * CORRUPT_STORE as `readRegistryBlobs` does.
+ * the blob of a note for gzip, whatever it is, when it writes a manifest. A damaged record is written anew, as dockerd
+ * does. The caller holds the store's exclusive lock.
  */
 export function noteRegistryBlob(layout: ImageLayout, diffID: Digest, blob: RegistryBlob): void {
-  const known = readRecords(layout, diffID);
+  const known = readUnlessDamaged(layout, diffID);
   const isSame = (record: BlobRecord): boolean =>
     record.Digest === blob.digest && record.SourceRepository === blob.repository;
   const newest: BlobRecord = {
@@ -55,6 +55,15 @@ export function noteRegistryBlob(layout: ImageLayout, diffID: Digest, blob: Regi
   if (text !== JSON.stringify(known)) writeRecord(blobsPath(layout, diffID), text);
   const path = join(layout.distribution, "diffid-by-digest", digestAlgorithm(blob.digest), digestHex(blob.digest));
   if (readIfThere(path) !== diffID) writeRecord(path, diffID);
+}
+
+function readUnlessDamaged(layout: ImageLayout, diffID: Digest): BlobRecord[] {
+  try {
+    return readRecords(layout, diffID);
+  } catch (error) {
+    if (isLayerfsError(error, "CORRUPT_STORE")) return [];
+    throw error;
+  }
 }
 
 function readRecords(layout: ImageLayout, diffID: Digest): BlobRecord[] {
