@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { digestOf } from "./digest.ts";
-import { type ImageIndex, parseIndex, selectManifest } from "./image-index.ts";
+import { type ImageIndex, parseIndex } from "./image-index.ts";
 import { MEDIA_TYPE } from "./media-types.ts";
-import { parsePlatform } from "./platform.ts";
 
 const VALID = { schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [entry("amd64"), entry("arm64")] };
 
@@ -45,26 +44,5 @@ describe("parseIndex", () => {
     ["an entry with a bad media type", { manifests: [{ ...entry("arm"), mediaType: "invalid" }] }],
   ])("refuses %s", (_, change) => {
     expect(() => parse({ ...VALID, ...change })).toThrow(expect.objectContaining({ code: "INVALID_MANIFEST" }));
-  });
-});
-
-describe("selectManifest", () => {
-  it("takes the entry of the wanted platform", () => {
-    expect(selectManifest(parse(VALID), parsePlatform("linux/arm64")).digest).toBe(digestOf("arm64"));
-  });
-
-  it("takes a single entry that names no platform", () => {
-    expect(
-      selectManifest(parse({ ...VALID, manifests: [entry(undefined)] }), parsePlatform("linux/arm64")).digest,
-    ).toBe(digestOf("none"));
-  });
-
-  it("says which platforms there are", () => {
-    expect(() => selectManifest(parse(VALID), parsePlatform("linux/s390x"))).toThrow(
-      expect.objectContaining({
-        code: "NOT_FOUND",
-        message: expect.stringContaining("no manifest for linux/s390x, only for linux/amd64, linux/arm64"),
-      }),
-    );
   });
 });

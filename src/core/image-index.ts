@@ -1,10 +1,8 @@
 import { type Descriptor, readDescriptor, readMediaType } from "./descriptor.ts";
 import { type Digest, digestOf } from "./digest.ts";
-import { LayerfsError } from "./errors.ts";
 import { parseJson } from "./json.ts";
 import { checkSchemaVersion } from "./manifest.ts";
 import { isIndex, MEDIA_TYPE } from "./media-types.ts";
-import { formatPlatform, type Platform, selectPlatform } from "./platform.ts";
 
 /** A list of manifests: OCI's image index (image-spec, image-index.md) or Docker's manifest list. */
 export interface ImageIndex {
@@ -44,22 +42,4 @@ export function parseIndex(bytes: Uint8Array, place?: string): ImageIndex {
     subject: node.field("subject").optional(readDescriptor),
     annotations: node.field("annotations").optional((annotations) => annotations.stringMap()),
   };
-}
-
-/**
- * The entry of the index that runs on the wanted platform, the nearest variant first. An index of a single entry that
- * names no platform gives that entry. Fails with NOT_FOUND, naming the platforms that are there.
- */
-export function selectManifest(index: ImageIndex, wanted: Platform): Descriptor {
-  const [only, ...others] = index.manifests;
-  if (only !== undefined && others.length === 0 && only.platform === undefined) return only;
-  const found = selectPlatform(index.manifests, wanted, (entry) => entry.platform);
-  if (found !== undefined) return found;
-  const there = new Set(index.manifests.flatMap((entry) => (entry.platform ? [formatPlatform(entry.platform)] : [])));
-  there.delete("unknown/unknown");
-  throw new LayerfsError(
-    "NOT_FOUND",
-    `image index ${index.digest}: no manifest for ${formatPlatform(wanted)}, only for ${[...there].join(", ") || "no platform at all"}`,
-    { hint: "choose one of its platforms" },
-  );
 }

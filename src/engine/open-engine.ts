@@ -15,7 +15,6 @@ import { IGNORE_OWNERS } from "./stores.ts";
 import * as tasks from "./tasks.ts";
 import { openCache } from "./tree/layer-index/default-cache.ts";
 import type { StackFinder } from "./tree/layer-stack.ts";
-import { listSource, readSourceFile } from "./tree/read-source.ts";
 
 /** Opens an engine on a data root; nothing is read or made before the first call. */
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -138,7 +137,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     list: told(async (image, path, call = {}) => {
       await using source = await openSourceImage(image, { ...call, ...reach });
       if (source === null) return await tasks.listTree(await findStores(image, reading), path, { ...call, cache });
-      return await listSource(source, path, { ...call, cache });
+      return await tasks.listSource(source, path, { ...call, cache });
     }),
     listChanges: told(async (image, path, call = {}) => tasks.listChanges(finder(image, call), path, call)),
     stat: told(async (image, path, call = {}) => tasks.statNode(finder(image, call), path, call)),
@@ -156,7 +155,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     readFile: told(async (image, path, call = {}) => {
       const source = await openSourceImage(image, { ...call, ...reach });
       if (source === null) return tasks.readTreeFile(await findStores(image, reading), path, { cache });
-      return readSourceFile(source, path, { ...call, cache });
+      return tasks.readSourceFile(source, path, { ...call, cache });
     }),
     info: told(async () => {
       const readOnly = isReadOnly(root);

@@ -91,6 +91,12 @@ export const pushImages: Later<typeof import("./outgoing/push.ts").pushImages> =
 export const unpackSource: Later<typeof import("./rootfs/unpack-source.ts").unpackSource> = later(
   async () => (await import("./rootfs/unpack-source.ts")).unpackSource,
 );
+export const listSource: Later<typeof import("./tree/read-source.ts").listSource> = later(
+  async () => (await import("./tree/read-source.ts")).listSource,
+);
+export const readSourceFile: Later<typeof import("./tree/read-source.ts").readSourceFile> = later(
+  async () => (await import("./tree/read-source.ts")).readSourceFile,
+);
 export const listTree: Later<typeof import("./tree/read-tree.ts").listTree> = later(
   async () => (await import("./tree/read-tree.ts")).listTree,
 );

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Engine, LoadInput } from "../../src/engine/engine.ts";
 import { dockerd, startDockerd } from "../support/dockerd.ts";
 import { machineRoot, overlay } from "../support/filesystems.ts";
-import { requires } from "../support/requires.ts";
+import { requires, requiresHere } from "../support/requires.ts";
 import { archivedImages, layoutImages } from "../support/saved-archive.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { testEngine } from "../support/stores.ts";
@@ -48,8 +48,7 @@ describe("images of other projects", () => {
   });
 
   it("keep their ids through dockerd", { timeout: 60_000 }, async (context) => {
-    const missing = dockerd();
-    if (missing !== null) context.skip(missing);
+    requiresHere(context, dockerd());
     const place = scratchDirectory();
     await using daemon = await startDockerd(join(place, "root"), "overlay2");
     expect(usable.length).toBeGreaterThan(10);

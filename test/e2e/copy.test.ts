@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { blobPath, named, OciLayout, type TestDescriptor } from "../support/oci-builder.ts";
 import { registry, startRegistry } from "../support/registry/registry.ts";
-import { program, requires } from "../support/requires.ts";
+import { program, requires, requiresHere } from "../support/requires.ts";
 import { archivedImages, layoutImages } from "../support/saved-archive.ts";
 import { expectedOf, filledEngine, IMAGES, NAMES, nameless, one, saved, two } from "../support/saved-images.ts";
 import { scratchDirectory } from "../support/scratch.ts";
@@ -72,8 +72,7 @@ describe("copy between layouts", () => {
   });
 
   it("does what skopeo does", async (context) => {
-    const missing = program("skopeo");
-    if (missing !== null) context.skip(missing);
+    requiresHere(context, program("skopeo"));
     const engine = await testEngine("vfs");
     const { layout } = nestedLayout();
     const [source, place] = [layout.write(), scratchDirectory()];

@@ -8,7 +8,7 @@ import { containerd, startContainerd } from "../support/containerd.ts";
 import { dockerd, startDockerd } from "../support/dockerd.ts";
 import { machineRoot, overlay } from "../support/filesystems.ts";
 import { buildConfig, dockerArchive, type TestImage } from "../support/image-builder.ts";
-import { program, requires } from "../support/requires.ts";
+import { program, requires, requiresHere } from "../support/requires.ts";
 import { archivedImages } from "../support/saved-archive.ts";
 import { expectedOf, filledEngine, nameless, one, saved, two } from "../support/saved-images.ts";
 import { scratchDirectory } from "../support/scratch.ts";
@@ -20,8 +20,7 @@ describe("others read it:", () => {
   const words = ["lab/one", "two", buildConfig(nameless).id];
 
   it("dockerd, packed with gzip or not; and what dockerd saves of it layerfs loads", async (context) => {
-    const missing = dockerd();
-    if (missing !== null) context.skip(missing);
+    requiresHere(context, dockerd());
     const engine = await filledEngine();
     for (const compression of ["none", "gzip"] as const) {
       const file = await saved(engine, words, { compression });
@@ -39,8 +38,7 @@ describe("others read it:", () => {
   });
 
   it("podman", async (context) => {
-    const missing = program("podman");
-    if (missing !== null) context.skip(missing);
+    requiresHere(context, program("podman"));
     const engine = await filledEngine();
     for (const options of [{}, { compression: "gzip" }, { compression: "zstd" }] as const) {
       const place = scratchDirectory();
@@ -63,8 +61,7 @@ describe("others read it:", () => {
   });
 
   it("skopeo", async (context) => {
-    const missing = program("skopeo");
-    if (missing !== null) context.skip(missing);
+    requiresHere(context, program("skopeo"));
     const engine = await filledEngine();
     const place = scratchDirectory();
     const { id } = buildConfig(two);
@@ -86,8 +83,7 @@ describe("others read it:", () => {
   });
 
   it("containerd", async (context) => {
-    const missing = containerd();
-    if (missing !== null) context.skip(missing);
+    requiresHere(context, containerd());
     const engine = await filledEngine();
     for (const compression of ["none", "gzip", "zstd"] as const) {
       await using daemon = await startContainerd();

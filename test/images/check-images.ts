@@ -4,13 +4,13 @@
  * oci/NAME with the same image; NAME.expected.jsonl, where it is there, replaces umoci. An archive without a layout of
  * its name is checked by its images' names (`lab/nginx:1` by oci/nginx). It needs root, and 40 GB for the largest.
  */
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { program } from "../support/machine.ts";
 import { compressedForms } from "./compressed.ts";
-import { fail, LAYERFS, layerfs, mountedTree, restartInOwnNamespace } from "./lane.ts";
+import { archivesIn, fail, LAYERFS, layerfs, mountedTree, restartInOwnNamespace } from "./lane.ts";
 import { type ExpectedImage, expectedImage } from "./oracles.ts";
 import { measureRun } from "./peak-memory.ts";
 
@@ -41,12 +41,7 @@ const bad = await checkAll(directory, only);
 process.exitCode = bad === 0 ? 0 : 1;
 
 async function checkAll(images: string, names: readonly string[]): Promise<number> {
-  const present = readdirSync(join(images, "docker"))
-    .filter((name) => name.endsWith(".tar"))
-    .map((name) => basename(name, ".tar"));
-  const archives = names.length === 0 ? present : names;
-  const absent = archives.find((name) => !present.includes(name));
-  if (absent !== undefined || archives.length === 0) fail(`${join(images, "docker")} holds no ${absent ?? "archive"}`);
+  const archives = archivesIn(images, names);
   let failed = 0;
   row("archive", "image", "way", "nodes", "untold times", "load s", "differences");
   for (const archive of archives) {

@@ -6,12 +6,12 @@
  * largest image.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync } from "node:fs";
-import { basename, join } from "node:path";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { startDockerDaemon } from "../support/docker-daemon.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { findProgram, program } from "../support/machine.ts";
-import { fail, LAYERFS, layerfs, restartInOwnNamespace } from "./lane.ts";
+import { archivesIn, fail, LAYERFS, layerfs, restartInOwnNamespace } from "./lane.ts";
 import { measureRun } from "./peak-memory.ts";
 
 /** Most memory that saving an image may take, whatever its size. */
@@ -25,14 +25,10 @@ restartInOwnNamespace();
 process.exitCode = (await checkAll(directory, only)) === 0 ? 0 : 1;
 
 async function checkAll(images: string, names: readonly string[]): Promise<number> {
-  const present = readdirSync(join(images, "docker"))
-    .filter((name) => name.endsWith(".tar"))
-    .map((name) => basename(name, ".tar"));
-  const absent = names.find((name) => !present.includes(name));
-  if (absent !== undefined || present.length === 0) fail(`${join(images, "docker")} holds no ${absent ?? "archive"}`);
+  const archives = archivesIn(images, names);
   row("image", "images", "layers", "save s", "MiB", "docker s", "differences");
   let failed = 0;
-  for (const name of names.length === 0 ? present : names) failed += await checkImage(images, name);
+  for (const name of archives) failed += await checkImage(images, name);
   return failed;
 }
 

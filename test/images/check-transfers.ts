@@ -7,12 +7,12 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { dockerd, startDockerd } from "../support/dockerd.ts";
 import { fileSystem, makeFileSystem, overlay } from "../support/filesystems.ts";
 import { registry as registryProgram, startRegistry } from "../support/registry/registry.ts";
-import { fail, LAYERFS, layerfs, restartInOwnNamespace } from "./lane.ts";
+import { archivesIn, fail, LAYERFS, layerfs, restartInOwnNamespace } from "./lane.ts";
 import { type MeasuredRun, measureRun } from "./peak-memory.ts";
 
 const MEMORY_LIMIT_KIB = 200 * 1024;
@@ -26,14 +26,10 @@ restartInOwnNamespace();
 process.exitCode = (await checkAll(directory, only)) === 0 ? 0 : 1;
 
 async function checkAll(images: string, names: readonly string[]): Promise<number> {
-  const present = readdirSync(join(images, "docker"))
-    .filter((name) => name.endsWith(".tar"))
-    .map((name) => basename(name, ".tar"));
-  const absent = names.find((name) => !present.includes(name));
-  if (absent !== undefined || present.length === 0) fail(`${join(images, "docker")} holds no ${absent ?? "archive"}`);
+  const archives = archivesIn(images, names);
   row("image", "push s", "pull s", "save s", "push MiB", "pull MiB", "save MiB", "differences");
   let failed = 0;
-  for (const name of names.length === 0 ? present : names) failed += (await checkImage(images, name)) ? 0 : 1;
+  for (const name of archives) failed += (await checkImage(images, name)) ? 0 : 1;
   process.stdout.write(failed === 0 ? "\nAll images are as expected.\n" : `\n${failed} images are not.\n`);
   return failed;
 }

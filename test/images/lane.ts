@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
 import { dumpTree, type TreeRow } from "../support/dump-tree.ts";
 
 export const LAYERFS: string = join(import.meta.dirname, "../../bin/layerfs");
@@ -33,4 +33,15 @@ export function mountedTree(store: readonly string[], id: string, target: string
 export function fail(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(1);
+}
+
+/** The NAMEs of `images`/docker/NAME.tar, or the ones that are wanted. Ends the program where one is not there. */
+export function archivesIn(images: string, wanted: readonly string[]): readonly string[] {
+  const directory = join(images, "docker");
+  const present = readdirSync(directory)
+    .filter((name) => name.endsWith(".tar"))
+    .map((name) => basename(name, ".tar"));
+  const absent = wanted.find((name) => !present.includes(name));
+  if (absent !== undefined || present.length === 0) fail(`${directory} holds no ${absent ?? "archive"}`);
+  return wanted.length === 0 ? present : wanted;
 }

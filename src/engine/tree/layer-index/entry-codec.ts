@@ -1,5 +1,6 @@
 import type { DataRun, EntryKind, TarEntry } from "../../../tar/entry.ts";
 import { ByteReader, ByteWriter } from "./byte-stream.ts";
+import { decodeXattrs, encodeXattrs } from "./xattrs-codec.ts";
 
 /** An entry of a layer, with where its bytes are in the layer's tar. */
 export interface IndexedEntry {
@@ -128,19 +129,6 @@ function decode(reader: ByteReader): IndexedEntry {
     size, payloadSize, devmajor, devminor, xattrs, sparse,
   };
   return { entry, payloadOffset, checksum };
-}
-
-function encodeXattrs(writer: ByteWriter, xattrs: ReadonlyMap<string, Buffer>): void {
-  writer.number(xattrs.size);
-  for (const [key, value] of xattrs) {
-    writer.bytes(Buffer.from(key));
-    writer.bytes(value);
-  }
-}
-
-function decodeXattrs(reader: ByteReader): ReadonlyMap<string, Buffer> {
-  const pairs = Array.from({ length: reader.number() }, (): [string, Buffer] => [reader.text(), reader.bytes()]);
-  return new Map(pairs);
 }
 
 function encodeRuns(writer: ByteWriter, runs: readonly DataRun[]): void {

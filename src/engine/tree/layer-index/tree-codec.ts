@@ -1,6 +1,7 @@
 import type { DuplicatePath, MergedTree } from "../../../view/merged-tree.ts";
 import type { DirectoryNode, LeafNode, TreeNode } from "../../../view/node.ts";
 import { ByteReader, ByteWriter } from "./byte-stream.ts";
+import { decodeXattrs, encodeXattrs } from "./xattrs-codec.ts";
 
 /** A merged tree, with the paths that one layer held twice. */
 export interface IndexedTree {
@@ -213,16 +214,4 @@ class DirectoryOnDemand implements DirectoryNode {
     this.#children = children;
     return children;
   }
-}
-
-function encodeXattrs(writer: ByteWriter, xattrs: ReadonlyMap<string, Buffer>): void {
-  writer.number(xattrs.size);
-  for (const [key, value] of xattrs) {
-    writer.bytes(Buffer.from(key));
-    writer.bytes(value);
-  }
-}
-
-function decodeXattrs(reader: ByteReader): ReadonlyMap<string, Buffer> {
-  return new Map(Array.from({ length: reader.number() }, (): [string, Buffer] => [reader.text(), reader.bytes()]));
 }
