@@ -11,7 +11,7 @@ export interface BenchFileSystem extends Disposable {
   fresh(): string;
 }
 
-export const FILE_SYSTEM = "a fresh ext4 in a loop-mounted file for each run";
+export const FILE_SYSTEM = "a fresh ext4 in a loop-mounted file";
 
 /** The mount is private to this process's namespace. Fails where there is no room for `gibibytes`. */
 export function benchFileSystem(gibibytes: number): BenchFileSystem {
