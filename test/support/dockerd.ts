@@ -108,7 +108,12 @@ export function exportedTree({ docker }: Dockerd, container: string): string {
 
 /** A tree without what dockerd puts into every container, whatever its image has there. */
 export function withoutMountPoints(tree: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tree).filter(([path]) => !MOUNT_POINTS.test(path)));
+  return Object.fromEntries(Object.entries(tree).filter(([path]) => !isMountPoint(path)));
+}
+
+/** What dockerd puts into every container, or changes there, by its path without a leading `/`. */
+export function isMountPoint(path: string): boolean {
+  return MOUNT_POINTS.test(path);
 }
 
 const MOUNT_POINTS = /^(\.dockerenv|proc|sys|dev|dev\/(console|pts|shm)|etc|etc\/(hostname|hosts|resolv\.conf|mtab))$/;
