@@ -13,7 +13,6 @@ export type {
   ImageFilters,
   ImageInspection,
   ImageSummary,
-  ListOptions,
   LoadedImage,
   LoadInput,
   MountRequest,
@@ -42,6 +41,7 @@ export type {
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
 export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
+export type { ListOptions } from "./engine/look/list-nodes.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export type { CopiedImage, ImageCopyOptions } from "./engine/outgoing/copy.ts";
 export type { PushedTag, PushOptions, PushResult } from "./engine/outgoing/push.ts";
