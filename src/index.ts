@@ -1,5 +1,6 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type { RunConfigDocument } from "./core/run-config.ts";
 export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
 export type { Finding } from "./engine/check/findings.ts";
 export type {
@@ -21,7 +22,6 @@ export type {
   ProgressEvent,
   ReadOptions,
   RemovedImage,
-  RunConfigDocument,
   SourceCallOptions,
   TaggedImage,
   TreeNode,

@@ -1,4 +1,5 @@
 import type { Digest } from "../core/digest.ts";
+import type { RunConfigDocument } from "../core/run-config.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
@@ -170,9 +171,6 @@ export interface ImageInspection {
   /** The first year for an image that `tag` never named. */
   readonly Metadata: { readonly LastTagTime: string };
 }
-
-/** How containers run, with Docker's field names. */
-export type RunConfigDocument = Readonly<Record<string, unknown>>;
 
 /** A step in the making of an image. */
 export interface HistoryStep {
