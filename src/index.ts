@@ -39,6 +39,8 @@ export type {
   PathNode,
   PathStepSummary,
 } from "./engine/explain/explanation.ts";
+export type { ImportedImage, ImportOptions } from "./engine/incoming/import-tar.ts";
+export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
 export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
