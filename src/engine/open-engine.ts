@@ -52,6 +52,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   return {
     root,
     load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
+    import: told(async (input, call = {}) => tasks.importTar(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {
       for (const name of names) refuseSource(name, "saved");
       return tasks.saveImages(await leasable(), names, target, { ...call, ...reach });

@@ -41,6 +41,9 @@ export const sourceHistory: Later<typeof import("./images/history.ts").sourceHis
 export const storeInfo: Later<typeof import("./info.ts").storeInfo> = later(
   async () => (await import("./info.ts")).storeInfo,
 );
+export const importTar: Later<typeof import("./incoming/import-tar.ts").importTar> = later(
+  async () => (await import("./incoming/import-tar.ts")).importTar,
+);
 export const inspectImage: Later<typeof import("./images/inspect-image.ts").inspectImage> = later(
   async () => (await import("./images/inspect-image.ts")).inspectImage,
 );
