@@ -18,7 +18,7 @@ export async function layerChanges(layer: ChangedLayer): Promise<TreeChange[]> {
     return await toldChanges(comparison(layer, options));
   } catch (error) {
     if (!(error instanceof IncompleteUpper) || layer.form !== "overlay-dir") throw error;
-    using trees = mergedTrees(layer);
+    using trees = await mergedTrees(layer);
     return await toldChanges(compareTrees(trees.before, trees.after, options));
   }
 }
@@ -35,7 +35,7 @@ export async function* changesTar(layer: ChangedLayer): AsyncGenerator<Buffer> {
     first = await tar.next();
   } catch (error) {
     if (!(error instanceof IncompleteUpper) || layer.form !== "overlay-dir") throw error;
-    using trees = mergedTrees(layer);
+    using trees = await mergedTrees(layer);
     const { before, after } = trees;
     return yield* tarOfChanges(() => belowRoot(compareTrees(before, after, TAR_OPTIONS)));
   }
