@@ -46,7 +46,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
-    call: { ...call, cache, ...reach },
+    call: { ...call, cache, ...reach, onDuplicates: options.onDuplicates },
     reading,
   });
   return {
