@@ -21,7 +21,6 @@ export type {
   ProgressEvent,
   ReadOptions,
   RemovedImage,
-  RunConfigDocument,
   SourceCallOptions,
   TaggedImage,
   TreeNode,

@@ -1,9 +1,11 @@
 import type { Digest } from "../core/digest.ts";
+import type { RunConfigDocument } from "../core/run-config-document.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
+import type { ContainerTasks } from "./containers/container-tasks.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
 import type { PullOptions, PullResult } from "./incoming/pull.ts";
 import type { StoreInfo } from "./info.ts";
@@ -171,9 +173,6 @@ export interface ImageInspection {
   readonly Metadata: { readonly LastTagTime: string };
 }
 
-/** How containers run, with Docker's field names. */
-export type RunConfigDocument = Readonly<Record<string, unknown>>;
-
 /** A step in the making of an image. */
 export interface HistoryStep {
   /** The image that the step ended with, where it is in the store; the newest step's is the image itself. */
@@ -266,7 +265,7 @@ export interface Change {
  * One method a user task. An engine keeps no truth in memory: each call reads the disk under the store's lock, so any
  * number of engines in any number of processes may work on one root. Errors are LayerfsError.
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine extends AsyncDisposable, ContainerTasks {
   readonly root: string;
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
