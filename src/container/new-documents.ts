@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { ImageConfig } from "../core/config.ts";
 import { LayerfsError } from "../core/errors.ts";
 import { asRecord, type JsonRecord } from "../core/json-record.ts";
-import { runConfigDocument } from "../core/run-config-document.ts";
+import { normaliseRunConfig } from "../core/run-config.ts";
 import { NO_TIME } from "../core/timespec.ts";
 import type { PlannedMounts } from "./planned-mounts.ts";
 
@@ -102,7 +102,7 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
   const replacesEntrypoint = options.entrypoint !== undefined;
   const entrypoint = options.entrypoint === "" ? null : options.entrypoint && [options.entrypoint];
   const labels = { ...Object.fromEntries(image.config.labels), ...Object.fromEntries(options.labels ?? []) };
-  return runConfigDocument({
+  return normaliseRunConfig({
     Hostname: options.hostname ?? (options.network === "host" ? hostname() : id.slice(0, 12)),
     User: options.user || image.config.user,
     AttachStdout: true,

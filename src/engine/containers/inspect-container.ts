@@ -4,7 +4,7 @@ import { resolveContainer } from "../../container/resolve.ts";
 import { volumesDirectory } from "../../container/volumes.ts";
 import { isLayerfsError } from "../../core/errors.ts";
 import { asRecord, type JsonRecord } from "../../core/json-record.ts";
-import { runConfigDocument } from "../../core/run-config-document.ts";
+import { normaliseRunConfig } from "../../core/run-config.ts";
 import type { Stores } from "../stores.ts";
 
 /** A container as `docker inspect` of Docker 20.10 shows it: the same fields in the same order. */
@@ -52,7 +52,7 @@ export function inspectContainer(stores: Stores, text: string): ContainerInspect
     HostConfig: hostConfig,
     GraphDriver: { Data: driverData(stores, container), Name: stores.layers.driver.name },
     Mounts: Object.values(asRecord(document.MountPoints)).map((point) => mountOf(stores, asRecord(point))),
-    Config: runConfigDocument(container.config),
+    Config: normaliseRunConfig(container.config),
     NetworkSettings: networkSettings(asRecord(document.NetworkSettings)),
   };
 }

@@ -1,8 +1,7 @@
 import type { ImageConfig } from "../../core/config.ts";
 import type { Digest } from "../../core/digest.ts";
-import { isRecord } from "../../core/json-record.ts";
 import { familiarName, familiarString } from "../../core/reference.ts";
-import { runConfigDocument } from "../../core/run-config-document.ts";
+import { normaliseRunConfig } from "../../core/run-config.ts";
 import { NO_TIME } from "../../core/timespec.ts";
 import { readLastTagTime, readParents } from "../../image/metadata.ts";
 import { isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
@@ -62,10 +61,10 @@ function describe(id: Digest, config: ImageConfig, place: Place): ImageInspectio
     Comment: textOf(raw.comment) || (config.history.at(-1)?.comment ?? ""),
     Created: withoutTrailingZeros(config.created ?? NO_TIME),
     Container: textOf(raw.container),
-    ContainerConfig: runConfigDocument(raw.container_config),
+    ContainerConfig: normaliseRunConfig(raw.container_config),
     DockerVersion: textOf(raw.docker_version),
     Author: textOf(raw.author),
-    Config: isRecord(raw.config) ? runConfigDocument(raw.config) : null,
+    Config: (raw.config ?? null) === null ? null : normaliseRunConfig(raw.config),
     Architecture: textOf(raw.architecture),
     ...optional("Variant", raw.variant),
     Os: config.os,

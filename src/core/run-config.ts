@@ -35,8 +35,11 @@ const RUN_CONFIG_FIELDS: readonly (readonly [name: string, empty: unknown])[] = 
 const COMMANDS: readonly string[] = ["Cmd", "Entrypoint", "Shell"];
 const MAPS: readonly string[] = ["ExposedPorts", "Volumes", "Labels"];
 
-/** Every field that Docker always shows, in its order, and of the others those that are not empty. */
-export function runConfigDocument(value: unknown): RunConfigDocument {
+/**
+ * The same config as Docker 20.10 writes and shows it: every field that it always shows, and of the others those that are
+ * not empty, in its order. What is no object counts as an empty config; fields that Docker does not know are left out.
+ */
+export function normaliseRunConfig(value: unknown): RunConfigDocument {
   const found = asRecord(value);
   const fields = RUN_CONFIG_FIELDS.map(([name, empty]): [string, unknown] => {
     const field = found[name] ?? empty;
