@@ -14,7 +14,6 @@ export type {
   ImageFilters,
   ImageInspection,
   ImageSummary,
-  ListOptions,
   LoadedImage,
   LoadInput,
   MountRequest,
@@ -44,6 +43,7 @@ export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
 export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
+export type { ListOptions } from "./engine/look/list-nodes.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export type { CopiedImage, ImageCopyOptions } from "./engine/outgoing/copy.ts";
 export type { PushedTag, PushOptions, PushResult } from "./engine/outgoing/push.ts";

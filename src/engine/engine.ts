@@ -15,6 +15,7 @@ import type { ImageComparison } from "./look/compare-images.ts";
 import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
 import type { FindOptions } from "./look/find-nodes.ts";
 import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
+import type { ListOptions } from "./look/list-nodes.ts";
 import type { NodeDetails, StatOptions } from "./look/stat-node.ts";
 import type { Waste, WasteOptions } from "./look/waste.ts";
 import type { CopiedImage, ImageCopyOptions } from "./outgoing/copy.ts";
@@ -250,10 +251,6 @@ export interface TreeNode {
 }
 
 export type ReadOptions = Pick<SourceCallOptions, "platform" | "signal">;
-
-export interface ListOptions extends ReadOptions {
-  readonly recursive?: boolean | undefined;
-}
 
 /** An `A`dded, `C`hanged or `D`eleted path, as `docker diff` shows it. */
 export interface Change {
