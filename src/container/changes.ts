@@ -1,5 +1,5 @@
-import { type ChangedLayer, layerChanges } from "../layer/layer-changes.ts";
 import type { TreeChange } from "../layer/changes.ts";
+import { type ChangedLayer, layerChanges } from "../layer/layer-changes.ts";
 import { type HeldContainer, holdContainer } from "./access.ts";
 import type { Container, ContainerStore } from "./container.ts";
 

@@ -1,5 +1,5 @@
-import { changeConfig } from "../core/config-changes/change-config.ts";
 import type { ImageConfig } from "../core/config.ts";
+import { changeConfig } from "../core/config-changes/change-config.ts";
 import type { Digest } from "../core/digest.ts";
 import { encodeConfig } from "../core/encode-config.ts";
 import { hostPlatform } from "../core/platform.ts";

@@ -148,6 +148,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       tasks.copyOut(finder(image, call), path, destination, call),
     ),
     readFile: told(async (image, path, call = {}) => tasks.readFile(finder(image, call), path)),
+    diff: told(async (container) => tasks.diffContainer(await reading(), container)),
+    commit: told(async (container, call = {}) => tasks.commitContainer(await writing(), container, pool, call)),
     info: told(async () => {
       const readOnly = isReadOnly(root);
       return tasks.storeInfo(await tasks.openStores(settings, readOnly ? "read" : "try"), readOnly);

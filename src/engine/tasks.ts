@@ -5,6 +5,9 @@ import { type Later, type LaterStream, later, laterStream } from "./later.ts";
 export const checkImages: Later<typeof import("./check/check.ts").checkImages> = later(
   async () => (await import("./check/check.ts")).checkImages,
 );
+export const commitContainer: Later<typeof import("./containers/commit.ts").commitContainer> = later(
+  async () => (await import("./containers/commit.ts")).commitContainer,
+);
 export const compareImages: Later<typeof import("./look/compare-images.ts").compareImages> = later(
   async () => (await import("./look/compare-images.ts")).compareImages,
 );
@@ -16,6 +19,9 @@ export const copyOut: Later<typeof import("./look/copy-out.ts").copyOut> = later
 );
 export const copyToStore: Later<typeof import("./outgoing/copy-to-store.ts").copyToStore> = later(
   async () => (await import("./outgoing/copy-to-store.ts")).copyToStore,
+);
+export const diffContainer: Later<typeof import("./containers/diff.ts").diffContainer> = later(
+  async () => (await import("./containers/diff.ts")).diffContainer,
 );
 export const explain: Later<typeof import("./explain/explain.ts").explain> = later(
   async () => (await import("./explain/explain.ts")).explain,

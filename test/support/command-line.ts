@@ -288,6 +288,8 @@ function fakeEngine(): Engine {
     copyTar: () => bytes(),
     copyOut: async (_image, _path, destination) => ({ target: destination, warnings: [] }),
     readFile: async () => bytes(),
+    diff: async () => [{ kind: "A", path: Buffer.from("/etc/a\nb\xff", "latin1") }],
+    commit: async (_container, { reference } = {}) => ({ id: IMAGE_ID, name: reference ?? null, layer: OTHER_ID }),
     info: async () => ({
       root: "/root",
       driver: "overlay2",
