@@ -2,9 +2,11 @@ import type { ImageConfig } from "../core/config.ts";
 import { changeConfig } from "../core/config-changes/change-config.ts";
 import type { Digest } from "../core/digest.ts";
 import { encodeConfig } from "../core/encode-config.ts";
+import { asRecord, type JsonRecord } from "../core/json-record.ts";
 import { hostPlatform } from "../core/platform.ts";
 import { normaliseRunConfig, type RunConfigDocument } from "../core/run-config.ts";
-import { asRecord, type Container, type JsonRecord } from "./container.ts";
+import type { Container } from "./container.ts";
+import { mergeEnv } from "./new-documents.ts";
 
 export interface Commit {
   /** Config of the image that the container was made of; null for a container of none. */
@@ -65,9 +67,7 @@ function merged(changed: JsonRecord, container: JsonRecord): JsonRecord {
     filled[field] = nonEmpty({ ...asRecord(container[field]), ...asRecord(changed[field]) });
   }
   filled.Labels ??= {};
-  const names = new Set(wordsOf(changed.Env).map(nameOf));
-  const others = wordsOf(container.Env).filter((variable) => !names.has(nameOf(variable)));
-  filled.Env = [...wordsOf(changed.Env), ...others];
+  filled.Env = mergeEnv(wordsOf(changed.Env), wordsOf(container.Env));
   if (wordsOf(changed.Entrypoint).length === 0) {
     if (wordsOf(changed.Cmd).length === 0) filled.Cmd = container.Cmd;
     filled.Entrypoint ??= container.Entrypoint;
@@ -81,10 +81,6 @@ function merged(changed: JsonRecord, container: JsonRecord): JsonRecord {
 
 function nonEmpty(record: JsonRecord): JsonRecord | null {
   return Object.keys(record).length === 0 ? null : record;
-}
-
-function nameOf(variable: string): string {
-  return variable.replace(/=.*/s, "");
 }
 
 function wordsOf(value: unknown): readonly string[] {

@@ -5,7 +5,7 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
-import type { CommitOptions, CommittedImage } from "./containers/commit.ts";
+import type { ContainerTasks } from "./containers/container-tasks.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
 import type { ImportedImage, ImportOptions } from "./incoming/import-tar.ts";
 import type { TarInput } from "./incoming/layer-tar.ts";
@@ -264,7 +264,7 @@ export interface Change {
  * One method a user task. An engine keeps no truth in memory: each call reads the disk under the store's lock, so any
  * number of engines in any number of processes may work on one root. Errors are LayerfsError.
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine extends AsyncDisposable, ContainerTasks {
   readonly root: string;
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
@@ -371,14 +371,6 @@ export interface Engine extends AsyncDisposable {
   copyOut(image: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
   /** A file's content, symlinks followed inside the image. */
   readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
-
-  /** What was changed in a container since it was made, as `docker diff` tells it; sorted by path. */
-  diff(container: string): Promise<Change[]>;
-  /**
-   * Makes an image of a container and what was changed in it, as `docker commit` does; it becomes visible when it is whole.
-   * The same change gives the same layer, whatever the driver. A running container is not paused.
-   */
-  commit(container: string, options?: CommitOptions): Promise<CommittedImage>;
 
   info(): Promise<StoreInfo>;
 

@@ -5,6 +5,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { containerTasks } from "./containers/container-tasks.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
@@ -49,8 +50,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     call: { ...call, cache, ...reach },
     reading,
   });
+  const containers = containerTasks({ reading, writing, pool });
   return {
     root,
+    createContainer: told(containers.createContainer),
+    containers: told(containers.containers),
+    inspectContainer: told(containers.inspectContainer),
+    removeContainer: told(containers.removeContainer),
+    renameContainer: told(containers.renameContainer),
+    diff: told(containers.diff),
+    commit: told(containers.commit),
     load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
     import: told(async (input, call = {}) => tasks.importTar(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {
@@ -148,8 +157,6 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       tasks.copyOut(finder(image, call), path, destination, call),
     ),
     readFile: told(async (image, path, call = {}) => tasks.readFile(finder(image, call), path)),
-    diff: told(async (container) => tasks.diffContainer(await reading(), container)),
-    commit: told(async (container, call = {}) => tasks.commitContainer(await writing(), container, pool, call)),
     info: told(async () => {
       const readOnly = isReadOnly(root);
       return tasks.storeInfo(await tasks.openStores(settings, readOnly ? "read" : "try"), readOnly);
