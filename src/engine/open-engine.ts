@@ -50,7 +50,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     call: { ...call, cache, ...reach },
     reading,
   });
-  const containers = containerTasks({ reading, writing });
+  const containers = containerTasks({ reading, writing, pool });
   return {
     root,
     createContainer: told(containers.createContainer),
@@ -58,6 +58,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     inspectContainer: told(containers.inspectContainer),
     removeContainer: told(containers.removeContainer),
     renameContainer: told(containers.renameContainer),
+    diff: told(containers.diff),
+    commit: told(containers.commit),
     load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
     import: told(async (input, call = {}) => tasks.importTar(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {
