@@ -5,6 +5,7 @@ import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
+import type { ContainerTasks } from "./containers/container-tasks.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
 import type { ImportedImage, ImportOptions } from "./incoming/import-tar.ts";
 import type { TarInput } from "./incoming/layer-tar.ts";
@@ -263,7 +264,7 @@ export interface Change {
  * One method a user task. An engine keeps no truth in memory: each call reads the disk under the store's lock, so any
  * number of engines in any number of processes may work on one root. Errors are LayerfsError.
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine extends AsyncDisposable, ContainerTasks {
   readonly root: string;
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */

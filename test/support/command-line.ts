@@ -9,6 +9,7 @@ import type { ImageComparison } from "../../src/engine/look/compare-images.ts";
 import type { ChangedNode } from "../../src/engine/look/list-changes.ts";
 import type { NodeDetails } from "../../src/engine/look/stat-node.ts";
 import type { Waste } from "../../src/engine/look/waste.ts";
+import { fakeContainers } from "./fake-containers.ts";
 
 /** Milliseconds since 1970 of every run: 2026-01-15. */
 export const NOW: number = Date.parse("2026-01-15T00:00:00Z");
@@ -269,6 +270,7 @@ function fakeEngine(): Engine {
         { kind: "deleted", name: IMAGE_ID },
       ],
     }),
+    ...fakeContainers(),
     mount: async ({ target }) => target ?? "/root/mounts/1",
     mountDirectories: async () => {},
     unmount: async ({ target }) => target,
