@@ -126,7 +126,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     mount: told(async (request) => {
       refuseSource(request.image, "mounted");
       if (!request.readWrite && isReadOnly(root)) return tasks.mountUnrecorded(await reading(), request);
-      return tasks.mountImage(await writing(), request);
+      return tasks.mountNamed(await writing(), request);
     }),
     mountDirectories: told(tasks.mountDirectories),
     unmount: told(async (request) => {

@@ -85,8 +85,8 @@ export const listMounts: Later<typeof import("./rootfs/mounting.ts").listMounts>
 export const mountDirectories: Later<typeof import("./rootfs/mounting.ts").mountDirectories> = later(
   async () => (await import("./rootfs/mounting.ts")).mountDirectories,
 );
-export const mountImage: Later<typeof import("./rootfs/mounting.ts").mountImage> = later(
-  async () => (await import("./rootfs/mounting.ts")).mountImage,
+export const mountNamed: Later<typeof import("./rootfs/mounting.ts").mountNamed> = later(
+  async () => (await import("./rootfs/mounting.ts")).mountNamed,
 );
 export const mountUnrecorded: Later<typeof import("./rootfs/mounting.ts").mountUnrecorded> = later(
   async () => (await import("./rootfs/mounting.ts")).mountUnrecorded,
