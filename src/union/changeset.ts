@@ -99,11 +99,11 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
     return target.link(at, name, directory, to.name, entry);
   };
 
-  const putNode = ({ parent, parentKey, name }: NodePath, entry: TarEntry): Effect => {
+  const putNode = ({ parent, parentKey, name }: NodePath, key: string, entry: TarEntry): Effect => {
     refuseImpossible(entry);
     const at = parentOf(parent, parentKey);
     const replaced = entry.kind === "hardlink" ? link(at, name, entry) : target.put(at, name, entry);
-    const path = joinKey(at.path, name);
+    const path = at.path === parentKey ? key : joinKey(at.path, name);
     if (replaced || passed.has(path)) parents.clear();
     return { path };
   };
@@ -132,7 +132,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
           target.putReserved(pathKey(path.path), entry);
           return NONE;
         case "node":
-          return putNode("parentKey" in path ? path : { ...path, parentKey: pathKey(path.parent) }, entry);
+          return putNode("parentKey" in path ? path : { ...path, parentKey: pathKey(path.parent) }, key, entry);
       }
     },
   };
