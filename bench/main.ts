@@ -8,6 +8,8 @@ import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type BenchmarkOptions, benchmark } from "./benchmark.ts";
 import { installLayerfs } from "./installation.ts";
+import { look } from "./look/look.ts";
+import { lookReport } from "./look/render.ts";
 import { reportOf } from "./render.ts";
 import { pictureOf, type Report, withReport } from "./report.ts";
 import { OPERATIONS } from "./results.ts";
@@ -35,6 +37,7 @@ const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
     operation,
     { defaultRuns: 5, run: async (options) => reportOf(await benchmark(operation, options)) },
   ]),
+  ["look", { defaultRuns: 3, run: async (options) => lookReport(await look(options)) }],
 ]);
 
 const { values, positionals } = parseArgs({
