@@ -17,6 +17,21 @@ export const copyOut: Later<typeof import("./look/copy-out.ts").copyOut> = later
 export const copyToStore: Later<typeof import("./outgoing/copy-to-store.ts").copyToStore> = later(
   async () => (await import("./outgoing/copy-to-store.ts")).copyToStore,
 );
+export const createContainer: Later<typeof import("./containers/create-container.ts").createContainer> = later(
+  async () => (await import("./containers/create-container.ts")).createContainer,
+);
+export const inspectContainer: Later<typeof import("./containers/inspect-container.ts").inspectContainer> = later(
+  async () => (await import("./containers/inspect-container.ts")).inspectContainer,
+);
+export const summarizeContainers: Later<typeof import("./containers/list-containers.ts").summarizeContainers> = later(
+  async () => (await import("./containers/list-containers.ts")).summarizeContainers,
+);
+export const removeContainer: Later<typeof import("./containers/remove-container.ts").removeContainer> = later(
+  async () => (await import("./containers/remove-container.ts")).removeContainer,
+);
+export const renameContainer: Later<typeof import("./containers/rename-container.ts").renameContainer> = later(
+  async () => (await import("./containers/rename-container.ts")).renameContainer,
+);
 export const explain: Later<typeof import("./explain/explain.ts").explain> = later(
   async () => (await import("./explain/explain.ts")).explain,
 );
@@ -70,8 +85,8 @@ export const listMounts: Later<typeof import("./rootfs/mounting.ts").listMounts>
 export const mountDirectories: Later<typeof import("./rootfs/mounting.ts").mountDirectories> = later(
   async () => (await import("./rootfs/mounting.ts")).mountDirectories,
 );
-export const mountImage: Later<typeof import("./rootfs/mounting.ts").mountImage> = later(
-  async () => (await import("./rootfs/mounting.ts")).mountImage,
+export const mountNamed: Later<typeof import("./rootfs/mounting.ts").mountNamed> = later(
+  async () => (await import("./rootfs/mounting.ts")).mountNamed,
 );
 export const mountUnrecorded: Later<typeof import("./rootfs/mounting.ts").mountUnrecorded> = later(
   async () => (await import("./rootfs/mounting.ts")).mountUnrecorded,
