@@ -123,7 +123,8 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
   });
 }
 
-function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
+/** Variables as `NAME=value`: all of `own`, and those of the image whose names are not among them. */
+export function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
   const nameOf = (text: string): string => text.split("=", 1)[0] as string;
   const given = new Set(own.map(nameOf));
   return [...own, ...images.filter((text) => !given.has(nameOf(text)))];
