@@ -5,6 +5,7 @@ import { LayerfsError } from "../core/errors.ts";
 import { asRecord, type JsonRecord } from "../core/json-record.ts";
 import { normaliseRunConfig } from "../core/run-config.ts";
 import { NO_TIME } from "../core/timespec.ts";
+import { cleanPath } from "./mount-options.ts";
 import type { PlannedMounts } from "./planned-mounts.ts";
 
 /** What a container is made with; everything that is not said is the image's, or Docker's default. */
@@ -91,7 +92,7 @@ export function newHostConfig({ mounts }: ContainerFacts, options: ContainerOpti
     NetworkMode: options.network ?? "default",
     CgroupnsMode: existsSync("/sys/fs/cgroup/cgroup.controllers") ? "private" : "host",
     ReadonlyRootfs: options.readOnly ?? false,
-    ...(tmpfs.length === 0 ? {} : { Tmpfs: Object.fromEntries(tmpfs) }),
+    Tmpfs: tmpfs.length === 0 ? undefined : Object.fromEntries(tmpfs),
   };
 }
 
@@ -114,7 +115,7 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
     Image: imageName,
     Volumes:
       mounts.volumes.length === 0 ? null : Object.fromEntries(mounts.volumes.map((destination) => [destination, {}])),
-    WorkingDir: options.workingDir ?? image.config.workingDir,
+    WorkingDir: workingDirectory(image, options),
     Entrypoint: replacesEntrypoint ? entrypoint : of.Entrypoint,
     Labels: labels,
     StopSignal: image.config.stopSignal,
@@ -123,10 +124,18 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
   });
 }
 
-function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
+/** Absolute and clean; undefined where neither the user nor the image says one. */
+export function workingDirectory(image: ImageConfig, { workingDir }: ContainerOptions): string | undefined {
+  const path = workingDir || image.config.workingDir;
+  return path === undefined ? undefined : cleanPath(path);
+}
+
+/** The last value of a name, in the place of the first; null where there is none. */
+function mergeEnv(own: readonly string[], images: readonly string[]): string[] | null {
   const nameOf = (text: string): string => text.split("=", 1)[0] as string;
-  const given = new Set(own.map(nameOf));
-  return [...own, ...images.filter((text) => !given.has(nameOf(text)))];
+  const values = new Map(own.map((text) => [nameOf(text), text]));
+  const merged = [...values.values(), ...images.filter((text) => !values.has(nameOf(text)))];
+  return merged.length === 0 ? null : merged;
 }
 
 function strings(value: unknown): string[] {
@@ -210,6 +219,8 @@ const HOST_CONFIG: JsonRecord = {
   PublishAllPorts: false,
   ReadonlyRootfs: false,
   SecurityOpt: null,
+  // Its place; absent where there is none.
+  Tmpfs: undefined,
   UTSMode: "",
   UsernsMode: "",
   ShmSize: 64 * 2 ** 20,
