@@ -90,17 +90,17 @@ export function victims(site: Site): Victim[] {
   ];
 }
 
-/** The container that is there is named `c`. */
+/** The container that is there is named `box`. */
 function containerVictims(site: Site, a: SampleImage): Victim[] {
   const there = { loaded: [a], container: "there" } as const;
   return [
     { name: "create", loaded: [a], words: ["create", "--name", "new", "-w", "/made/here", a.name, "sh"] },
     { name: "create with a volume", loaded: [a], words: ["create", "-v", "/opt", a.name, "sh"] },
-    { name: "rm", ...there, words: ["rm", "c"] },
-    { name: "rm -v", ...there, words: ["rm", "-v", "c"] },
-    { name: "rename", ...there, words: ["rename", "c", "d"] },
-    { name: "mount of a container", ...there, words: ["mount", "c", site.target] },
-    { name: "umount of a container", loaded: [a], container: "mounted", words: ["umount", "c"] },
+    { name: "rm", ...there, words: ["rm", "box"] },
+    { name: "rm -v", ...there, words: ["rm", "-v", "box"] },
+    { name: "rename", ...there, words: ["rename", "box", "crate"] },
+    { name: "mount of a container", ...there, words: ["mount", "box", site.target] },
+    { name: "umount of a container", loaded: [a], container: "mounted", words: ["umount", "box"] },
   ];
 }
 
@@ -118,8 +118,8 @@ export async function prepare(site: Site, victim: Victim): Promise<void> {
   const image = victim.loaded[0]?.name ?? "";
   if (victim.mounted) await engine.mount({ image, target: site.target, readWrite: true });
   if (victim.container === undefined) return;
-  await engine.createContainer(image, { name: "c", command: ["sh"], volumes: ["/opt"] });
-  if (victim.container === "mounted") await engine.mount({ image: "c", target: site.target });
+  await engine.createContainer(image, { name: "box", command: ["sh"], volumes: ["/opt"] });
+  if (victim.container === "mounted") await engine.mount({ image: "box", target: site.target });
 }
 
 /** Milliseconds that a command takes: all of it, and from its lease on; null where it takes none. */
