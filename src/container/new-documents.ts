@@ -102,6 +102,7 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
   const command = options.command?.length ? options.command : undefined;
   const replacesEntrypoint = options.entrypoint !== undefined;
   const entrypoint = options.entrypoint === "" ? null : options.entrypoint && [options.entrypoint];
+  const env = mergeEnv(options.env ?? [], image.config.env);
   const labels = { ...Object.fromEntries(image.config.labels), ...Object.fromEntries(options.labels ?? []) };
   return normaliseRunConfig({
     Hostname: options.hostname ?? (options.network === "host" ? hostname() : id.slice(0, 12)),
@@ -109,7 +110,7 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
     AttachStdout: true,
     AttachStderr: true,
     ExposedPorts: of.ExposedPorts,
-    Env: mergeEnv(options.env ?? [], image.config.env),
+    Env: env.length === 0 ? null : env,
     Cmd: command ?? (replacesEntrypoint ? null : of.Cmd),
     Healthcheck: of.Healthcheck,
     Image: imageName,
@@ -130,12 +131,14 @@ export function workingDirectory(image: ImageConfig, { workingDir }: ContainerOp
   return path === undefined ? undefined : cleanPath(path);
 }
 
-/** The last value of a name, in the place of the first; null where there is none. */
-function mergeEnv(own: readonly string[], images: readonly string[]): string[] | null {
+/**
+ * Variables as `NAME=value`: all of `own`, and those of the image whose names are not among them. Of values of one name the
+ * last is there, in the place of the first.
+ */
+export function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
   const nameOf = (text: string): string => text.split("=", 1)[0] as string;
   const values = new Map(own.map((text) => [nameOf(text), text]));
-  const merged = [...values.values(), ...images.filter((text) => !values.has(nameOf(text)))];
-  return merged.length === 0 ? null : merged;
+  return [...values.values(), ...images.filter((text) => !values.has(nameOf(text)))];
 }
 
 function strings(value: unknown): string[] {
