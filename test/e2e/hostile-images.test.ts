@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Engine, isLayerfsError, openEngine, openImage } from "../../src/index.ts";
 import { collect } from "../support/apply.ts";
+import { runCommand } from "../support/command-line.ts";
 import { packParts, partsOf, replaced, smallImage } from "../support/damage.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { OciLayout } from "../support/oci-builder.ts";
@@ -172,6 +174,69 @@ describe("symlinks that lead in circles or out of the image", () => {
       { name: "a/f", data: "x" },
     ]);
     await expectRefused(archiveOf(through), /^INVALID_LAYER layer 1: \/a: too many levels of symbolic links/);
+  });
+});
+
+describe("names and texts that would command a terminal", () => {
+  const name = Buffer.from("\xff\n\x1b[31m\xe2\x80\xae", "latin1");
+  const bytes = Buffer.concat([Buffer.from("dir/"), name]);
+  const other = Buffer.concat([bytes, Buffer.from("2")]);
+  const whiteout = Buffer.concat([Buffer.from("dir/.wh."), name]);
+  const texts = {
+    config: { Env: ["A=\x1b[31m\n"], Labels: { "\x1b[2J": "\u202e" } },
+    history: [{ created_by: "RUN \x1b[31m\r" }, { created_by: "\u009b31m" }],
+  };
+  const image = {
+    ...imageOf(
+      [
+        { name: bytes, data: "x".repeat(50) },
+        { name: other, data: "x".repeat(50) },
+        { name: "link", type: "symlink", link: "\x1b[31m\n" },
+      ],
+      [{ name: other, data: "y".repeat(50) }, { name: "dir/copy", data: "y".repeat(50) }, { name: whiteout }],
+    ),
+    ...texts,
+  };
+  const run = (words: readonly string[]) =>
+    runCommand(words, {
+      openEngine: (options) => openEngine({ ...options, root: "/proc/no-root", cacheDirectory: null }),
+    });
+
+  it.each([
+    ...[
+      ["ls", "-R"],
+      ["ls", "-lR"],
+      ["ls", "-R", "--deleted"],
+      ["ls", "-R", "--layer", "1"],
+      ["ls", "-R", "--layer", "2"],
+    ],
+    ...[["tree"], ["tree", "--deleted"], ["find"], ["waste", "--all"], ["history"], ["inspect"], ["explain"]],
+    ...[["stat"], ["compare"]],
+  ])("are escaped in what %s prints", async (...words) => {
+    const source = archiveOf(image);
+    const more = words[0] === "compare" ? [archiveOf(imageOf([]))] : words[0] === "stat" ? ["/link"] : [];
+    const { status, stdoutBytes, stderr } = await run([...words, source, ...more]);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(isUtf8(stdoutBytes)).toBe(true);
+    expect(stdoutBytes.toString()).not.toMatch(/[^\P{C}\n]/u);
+    expect(stdoutBytes.length).toBeGreaterThan(10);
+  });
+
+  it("are exact in JSON, and as bytes", async () => {
+    const engine = await reader();
+    const source = archiveOf(image);
+    const base64 = Buffer.concat([Buffer.from("/"), other]).toString("base64");
+    for (const words of [["ls", "-R"], ["find"], ["tree"], ["waste"], ["compare", archiveOf(imageOf([]))]]) {
+      const { stdout } = await run([...words, source, "--format", "json"]);
+      expect(stdout.replaceAll(/\s/g, ""), words.join(" ")).toContain(JSON.stringify({ base64 }));
+    }
+    const made = await openImage(source, { cacheDirectory: null });
+    onTestFinished(() => made[Symbol.asyncDispose]());
+    const view = await made.view();
+    expect((await view.readFile(other)).toString()).toBe("y".repeat(50));
+    const names = (await engine.list(source, "/dir")).map((node) => node.name.toString("latin1"));
+    expect(names).toEqual(["copy", `${name.toString("latin1")}2`]);
   });
 });
 
