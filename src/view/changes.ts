@@ -1,9 +1,9 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
-import { type LayerTarget, memoryTarget } from "./memory-target.ts";
+import { type GrowingPlace, type LayerTarget, memoryTarget } from "./memory-target.ts";
 import type { HiddenNode, LayerEntries, MergedTree } from "./merged-tree.ts";
-import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
+import type { DirectoryNode, TreeNode } from "./node.ts";
 
 /** What a layer did to a path, seen against all layers below it. */
 export interface NodeChange {
@@ -70,11 +70,9 @@ class Notes {
   }
 }
 
-type Place = PlacedNode<DirectoryNode>;
-
 /** The same target, which notes each path that is put. */
 function noting(target: LayerTarget, layer: number, notes: Notes): LayerTarget {
-  const put = <T>(at: Place, name: Buffer, act: () => T): T => {
+  const put = <T>(at: GrowingPlace, name: Buffer, act: () => T): T => {
     const key = name.toString("latin1");
     const before = at.node.children.get(key);
     const was = before?.kind === "directory" ? { ...before } : undefined;

@@ -5,13 +5,20 @@ import { joinKey, printableKey } from "../union/entry-path.ts";
 import { allowsXattr, isOverlayXattr } from "../union/xattrs.ts";
 import { walk } from "./lookup.ts";
 import type { HiddenNode } from "./merged-tree.ts";
-import type { DirectoryNode, LeafNode, PlacedNode, TreeNode } from "./node.ts";
+import type { DirectoryNode, LeafNode, PlacedNode } from "./node.ts";
 
-type Place = PlacedNode<DirectoryNode>;
+/** A directory that grows, as all in a memory target do. */
+interface GrowingDirectory extends DirectoryNode {
+  readonly children: Map<string, GrowingNode>;
+}
+
+type GrowingNode = GrowingDirectory | LeafNode;
+export type GrowingPlace = PlacedNode<GrowingDirectory>;
+type Place = GrowingPlace;
 
 /** A merged tree that layers are applied to one after the other, lowest first. */
 export interface MemoryTarget {
-  readonly root: DirectoryNode;
+  readonly root: GrowingDirectory;
   /** The tree as the changeset algorithm wants it for the layer `index`. */
   layer(index: number): LayerTarget;
 }
@@ -38,7 +45,7 @@ class LayerInMemory implements LayerTarget {
   readonly #onHidden: ((hidden: HiddenNode) => void) | undefined;
   #storedPath = "";
 
-  constructor(root: DirectoryNode, layer: number, onHidden: ((hidden: HiddenNode) => void) | undefined) {
+  constructor(root: GrowingDirectory, layer: number, onHidden: ((hidden: HiddenNode) => void) | undefined) {
     this.root = { path: "", node: root };
     this.#layer = layer;
     this.#onHidden = onHidden;
@@ -58,7 +65,7 @@ class LayerInMemory implements LayerTarget {
   }
 
   enter(at: Place, name: Buffer): Place {
-    return { path: joinKey(at.path, name), node: at.node.children.get(name.toString("latin1")) as DirectoryNode };
+    return { path: joinKey(at.path, name), node: at.node.children.get(name.toString("latin1")) as GrowingDirectory };
   }
 
   makeParent(at: Place, name: Buffer): Place {
@@ -132,7 +139,7 @@ class LayerInMemory implements LayerTarget {
   }
 
   /** Returns whether something was replaced. */
-  #place(at: Place, name: Buffer, node: TreeNode): boolean {
+  #place(at: Place, name: Buffer, node: GrowingNode): boolean {
     const key = name.toString("latin1");
     const present = at.node.children.get(key);
     at.node.children.set(key, node);
@@ -173,7 +180,7 @@ class LayerInMemory implements LayerTarget {
 interface Child {
   readonly at: Place;
   readonly name: string;
-  readonly node: TreeNode;
+  readonly node: GrowingNode;
 }
 
 function childrenOf(at: Place): Child[] {
@@ -181,8 +188,8 @@ function childrenOf(at: Place): Child[] {
 }
 
 /** Takes note that `node`, and all below it, has lost a name. */
-function dropNames(node: TreeNode): void {
-  const todo: TreeNode[] = [node];
+function dropNames(node: GrowingNode): void {
+  const todo: GrowingNode[] = [node];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     if (next.kind === "directory") for (const child of next.children.values()) todo.push(child);
     else next.names--;
@@ -211,7 +218,7 @@ function keptXattrs(kind: EntryKind, { xattrs }: TarEntry): ReadonlyMap<string, 
   return kept.length === 0 ? null : new Map(kept.map(([key, value]) => [key, Buffer.from(value)]));
 }
 
-function makeNode(entry: TarEntry, layer: number, storedPath: string | null): TreeNode {
+function makeNode(entry: TarEntry, layer: number, storedPath: string | null): GrowingNode {
   const attributes = attributesOf(entry, layer);
   switch (entry.kind) {
     case "directory":
@@ -240,7 +247,7 @@ function applyLinkAttributes(node: LeafNode, entry: TarEntry): void {
   if (added !== null) node.xattrs = new Map([...(node.xattrs ?? []), ...added]);
 }
 
-function impliedDirectory(layer: number): DirectoryNode {
+function impliedDirectory(layer: number): GrowingDirectory {
   const owner = { mode: 0o755, uid: 0, gid: 0 };
   return {
     kind: "directory",
