@@ -89,29 +89,32 @@ export function lstat({ node }: PlacedNode): NodeStat {
 
 /** The nodes in a directory by the bytes of their names. Fails as `resolve`, with ENOTDIR for what is no directory. */
 export function list(tree: MergedTree, path: Buffer): ListedNode[] {
-  const { path: parent, node } = resolve(tree, path);
-  if (node.kind !== "directory") throw failed("ENOTDIR", path);
-  return Array.from(sortedChildren(node), ([name, child]) => ({
-    name: Buffer.from(name, "latin1"),
-    path: join(parent, name),
-    node: child,
+  const start = resolve(tree, path);
+  if (start.node.kind !== "directory") throw failed("ENOTDIR", path);
+  return Array.from(childrenOf(start), (child) => ({
+    ...child,
+    name: Buffer.from(child.path.slice(child.path.lastIndexOf("/") + 1), "latin1"),
   }));
+}
+
+/** What lies in a directory by the bytes of the names; in what is none, nothing. */
+export function* childrenOf({ path, node }: PlacedNode): Generator<PlacedNode> {
+  if (node.kind !== "directory") return;
+  for (const [name, child] of sortedChildren(node)) yield { path: join(path, name), node: child };
 }
 
 /** `start` and all below it: a directory before its content, siblings by the bytes of their names. No symlink is followed. */
 export function* walk(start: PlacedNode): Generator<PlacedNode> {
   yield start;
-  const levels = [levelOf(start)];
+  const levels = [childrenOf(start)];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    const next = level.children.next();
+    const next = level.next();
     if (next.done) {
       levels.pop();
       continue;
     }
-    const [name, node] = next.value;
-    const child = { path: join(level.path, name), node };
-    yield child;
-    if (node.kind === "directory") levels.push(levelOf(child));
+    yield next.value;
+    if (next.value.node.kind === "directory") levels.push(childrenOf(next.value));
   }
 }
 
@@ -130,16 +133,6 @@ export function sortedChildren({ children }: DirectoryNode): Iterable<readonly [
 }
 
 const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
-
-interface Level {
-  readonly path: string;
-  readonly children: Iterator<readonly [string, TreeNode]>;
-}
-
-function levelOf({ path, node }: PlacedNode): Level {
-  const children = node.kind === "directory" ? sortedChildren(node) : [];
-  return { path, children: children[Symbol.iterator]() };
-}
 
 /** The parts of a path, last first. A trailing slash leaves an empty part, so that what is before it is not the last. */
 function parts(path: string): string[] {

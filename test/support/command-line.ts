@@ -216,6 +216,13 @@ export const WASTE: Waste = {
   ],
 };
 
+/** What a call that gives its result piece by piece gives. */
+export async function* inOnePiece<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  yield items;
+}
+
+const NODES = [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })];
+
 /** An engine that answers every call with something plausible. */
 function fakeEngine(): Engine {
   const bytes = async function* (): AsyncGenerator<Buffer> {
@@ -276,10 +283,12 @@ function fakeEngine(): Engine {
       { target: "/union", image: null, readWrite: false, mounted: false },
     ],
     unpack: async () => ({ warnings: [] }),
-    list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    list: async () => NODES,
+    listInPieces: () => inOnePiece(NODES),
     listChanges: async () => [...CHANGED_NODES],
     stat: async () => NODE_DETAILS,
-    find: async () => [treeNode({ name: "init", size: 12 })],
+    find: async () => NODES.slice(1),
+    findInPieces: () => inOnePiece(NODES.slice(1)),
     compare: async () => COMPARISON,
     waste: async () => ({ ...WASTE, efficiency: 1, wastedBytes: 0, wastedUserPercent: 0 }),
     export: () => bytes(),
