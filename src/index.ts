@@ -1,7 +1,9 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type { RunConfigDocument } from "./core/run-config.ts";
 export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
 export type { Finding } from "./engine/check/findings.ts";
+export type { CommitOptions, CommittedImage } from "./engine/containers/commit-container.ts";
 export type {
   CallOptions,
   Change,
@@ -20,7 +22,6 @@ export type {
   ProgressEvent,
   ReadOptions,
   RemovedImage,
-  RunConfigDocument,
   SourceCallOptions,
   TaggedImage,
   TreeNode,
@@ -38,6 +39,8 @@ export type {
   PathNode,
   PathStepSummary,
 } from "./engine/explain/explanation.ts";
+export type { ImportedImage, ImportOptions } from "./engine/incoming/import-tar.ts";
+export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
 export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";

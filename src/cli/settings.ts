@@ -31,7 +31,10 @@ interface GlobalOptions {
 
 const GROUP = "Global options:";
 
-/** Gives a command, or the program itself, the options that may stand before and after the verb. */
+/**
+ * Gives a command, or the program itself, the options that may stand before and after the verb. A command that has a `-v` of
+ * its own, as Docker's has, keeps it.
+ */
 export function addGlobalOptions(command: Command): void {
   const options = [
     new Option("--root <dir>", "data root (default: $LAYERFS_ROOT, else /var/lib/layerfs or the user's own)"),
@@ -45,7 +48,9 @@ export function addGlobalOptions(command: Command): void {
     ),
   ];
   for (const option of options) command.addOption(option.helpGroup(GROUP));
-  command.optionsGroup(GROUP).version(`layerfs version ${packageVersion()}`, "-v, --version", "print the version");
+  const isTaken = command.options.some(({ short }) => short === "-v");
+  const flags = isTaken ? "--version" : "-v, --version";
+  command.optionsGroup(GROUP).version(`layerfs version ${packageVersion()}`, flags, "print the version");
   command.addHelpOption(new Option("-h, --help", "print this help").helpGroup(GROUP));
 }
 
@@ -80,7 +85,7 @@ export function registryOptions(): Option[] {
   ];
 }
 
-function collect(text: string, before: readonly string[] = []): readonly string[] {
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 
@@ -95,12 +100,19 @@ export interface SourceChoice {
   readonly platform?: string;
 }
 
-/** Of commands that take a source of images. */
-export function platformOption(): Option {
+/** Of commands that take a source of images, or make one. */
+export function platformOption(whose = "of the image in a source (default: this machine's)"): Option {
+  return new Option("--platform <platform>", `OS/ARCHITECTURE[/VARIANT] ${whose}`);
+}
+
+/** Of commands that make an image's config. */
+export function changeOption(): Option {
   return new Option(
-    "--platform <platform>",
-    "OS/ARCHITECTURE[/VARIANT] of the image in a source (default: this machine's)",
-  );
+    "-c, --change <instruction>",
+    "change the config by an instruction of a Dockerfile, such as 'CMD [\"sh\"]', repeatable",
+  )
+    .argParser(collect)
+    .default([], "none");
 }
 
 /** The number of a layer as all commands count, the lowest is 1; its value is the index. */

@@ -1,9 +1,10 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
+import { withObject } from "../core/errors.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
-import { type GrowingPlace, type LayerTarget, memoryTarget } from "./memory-target.ts";
-import type { HiddenNode, LayerEntries, MergedTree } from "./merged-tree.ts";
-import type { DirectoryNode, TreeNode } from "./node.ts";
+import { type LayerTarget, memoryTarget } from "./memory-target.ts";
+import type { HiddenNode, LayerEntries, MergedTree, MergeOptions } from "./merged-tree.ts";
+import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
 
 /** What a layer did to a path, seen against all layers below it. */
 export interface NodeChange {
@@ -26,20 +27,28 @@ export interface ChangedTree {
  */
 export async function mergeWithChanges(
   layers: readonly LayerEntries[],
-  signal: AbortSignal | undefined,
+  { signal, onDuplicate }: Pick<MergeOptions, "signal" | "onDuplicate"> = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
   for (const [index, entries] of layers.entries()) {
     const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
-    const changes = changeset(layer, { duplicates: "last-wins" });
-    for await (const { entry, storedName } of entries) {
-      layer.storedAt(nameKey(storedName));
-      changes.add(entry);
+    try {
+      await add(layer, entries, (path) => onDuplicate?.({ layer: index, path }));
+    } catch (error) {
+      throw withObject(error, `layer ${index + 1}`);
     }
     throwIfCancelled(signal);
   }
   return { tree: { root: target.root, layers: layers.length }, changes: notes.changes, deleted: notes.deleted };
+}
+
+async function add(layer: LayerTarget, entries: LayerEntries, onDuplicate: (path: string) => void): Promise<void> {
+  const changes = changeset(layer, { duplicates: "last-wins", onDuplicate });
+  for await (const { entry, storedName } of entries) {
+    layer.storedAt(nameKey(storedName));
+    changes.add(entry);
+  }
 }
 
 class Notes {
@@ -70,9 +79,11 @@ class Notes {
   }
 }
 
+type Place = PlacedNode<DirectoryNode>;
+
 /** The same target, which notes each path that is put. */
 function noting(target: LayerTarget, layer: number, notes: Notes): LayerTarget {
-  const put = <T>(at: GrowingPlace, name: Buffer, act: () => T): T => {
+  const put = <T>(at: Place, name: Buffer, act: () => T): T => {
     const key = name.toString("latin1");
     const before = at.node.children.get(key);
     const was = before?.kind === "directory" ? { ...before } : undefined;

@@ -1,7 +1,7 @@
 import { LayerfsError } from "../core/errors.ts";
 import type { EntryKind, TarEntry } from "../tar/entry.ts";
 import type { ChangeTarget, Found } from "../union/change-target.ts";
-import { joinKey, printableKey } from "../union/entry-path.ts";
+import { printableKey } from "../union/entry-path.ts";
 import { allowsXattr, isOverlayXattr } from "../union/xattrs.ts";
 import { walk } from "./lookup.ts";
 import type { HiddenNode } from "./merged-tree.ts";
@@ -13,7 +13,12 @@ interface GrowingDirectory extends DirectoryNode {
 }
 
 type GrowingNode = GrowingDirectory | LeafNode;
-export type GrowingPlace = PlacedNode<GrowingDirectory>;
+
+/** A directory, and how it was reached. */
+export interface GrowingPlace extends PlacedNode<GrowingDirectory> {
+  readonly above: GrowingPlace | null;
+}
+
 type Place = GrowingPlace;
 
 /** A merged tree that layers are applied to one after the other, lowest first. */
@@ -34,11 +39,17 @@ export function memoryTarget(onHidden?: (hidden: HiddenNode) => void): MemoryTar
   return { root, layer: (index) => new LayerInMemory(root, index, onHidden) };
 }
 
+const ABSENT: Found = { kind: "absent" };
+const DIRECTORY: Found = { kind: "directory" };
+const OTHER: Found = { kind: "other" };
+
 class LayerInMemory implements LayerTarget {
   readonly root: Place;
   readonly #layer: number;
-  /** What the layer itself has put, and the directories on the way. */
-  readonly #own = new Set<string>([""]);
+  /** Directories of the layers below that something of this layer was put into. */
+  readonly #entered = new Set<GrowingDirectory>();
+  /** Hard links that this layer has made to files of the layers below, which stay theirs. */
+  readonly #linked = new Set<string>();
   /** Files of the layers below that a hard link has brought into this one. */
   readonly #carried = new Set<string>();
   readonly #reserved = new Map<string, LeafNode>();
@@ -46,7 +57,7 @@ class LayerInMemory implements LayerTarget {
   #storedPath = "";
 
   constructor(root: GrowingDirectory, layer: number, onHidden: ((hidden: HiddenNode) => void) | undefined) {
-    this.root = { path: "", node: root };
+    this.root = { path: "", node: root, above: null };
     this.#layer = layer;
     this.#onHidden = onHidden;
   }
@@ -57,45 +68,49 @@ class LayerInMemory implements LayerTarget {
 
   lookup(at: Place, name: Buffer): Found {
     const node = at.node.children.get(name.toString("latin1"));
-    if (node === undefined) return { kind: "absent" };
-    if (node.kind === "directory") return { kind: "directory" };
-    return node.kind === "symlink"
-      ? { kind: "symlink", target: Buffer.from(node.target, "latin1") }
-      : { kind: "other" };
+    if (node === undefined) return ABSENT;
+    if (node.kind === "directory") return DIRECTORY;
+    return node.kind === "symlink" ? { kind: "symlink", target: Buffer.from(node.target, "latin1") } : OTHER;
   }
 
   enter(at: Place, name: Buffer): Place {
-    return { path: joinKey(at.path, name), node: at.node.children.get(name.toString("latin1")) as GrowingDirectory };
+    const key = name.toString("latin1");
+    return { path: join(at, key), node: at.node.children.get(key) as GrowingDirectory, above: at };
   }
 
   makeParent(at: Place, name: Buffer): Place {
+    const key = name.toString("latin1");
     const node = impliedDirectory(this.#layer);
-    this.#place(at, name, node);
-    return { path: joinKey(at.path, name), node };
+    this.#place(at, key, node);
+    return { path: join(at, key), node, above: at };
   }
 
   put(at: Place, name: Buffer, entry: TarEntry): boolean {
-    const path = joinKey(at.path, name);
-    const present = at.node.children.get(name.toString("latin1"));
-    if (entry.kind === "directory" && present?.kind === "directory") {
-      Object.assign(present, attributesOf(entry, this.#layer));
-      this.#claim(path);
+    const key = name.toString("latin1");
+    const present = entry.kind === "directory" ? at.node.children.get(key) : undefined;
+    if (present?.kind === "directory") {
+      setAttributes(present, entry);
+      present.layer = this.#layer;
+      this.#enter(at);
       return false;
     }
-    const storedPath = this.#storedPath === path ? null : this.#storedPath;
-    return this.#place(at, name, makeNode(entry, this.#layer, storedPath));
+    const storedPath = isPath(this.#storedPath, at, key) ? null : this.#storedPath;
+    return this.#place(at, key, makeNode(entry, this.#layer, storedPath));
   }
 
   putRoot(entry: TarEntry): void {
-    Object.assign(this.root.node, attributesOf(entry, this.#layer));
+    setAttributes(this.root.node, entry);
+    this.root.node.layer = this.#layer;
   }
 
   link(at: Place, name: Buffer, to: Place, toName: Buffer, entry: TarEntry): boolean {
-    const node = this.#carryUp(to, toName);
-    node.storedPath ??= joinKey(to.path, toName);
+    const key = name.toString("latin1");
+    const node = this.#carryUp(to, toName.toString("latin1"));
+    node.storedPath ??= join(to, toName.toString("latin1"));
     applyLinkAttributes(node, entry);
     node.names++;
-    return this.#place(at, name, node);
+    if (node.layer !== this.#layer) this.#linked.add(join(at, key));
+    return this.#place(at, key, node);
   }
 
   putReserved(path: string, entry: TarEntry): void {
@@ -111,12 +126,13 @@ class LayerInMemory implements LayerTarget {
     node.storedPath ??= this.#storedPath;
     applyLinkAttributes(node, entry);
     node.names++;
-    return this.#place(at, name, node);
+    return this.#place(at, name.toString("latin1"), node);
   }
 
   whiteout(at: Place, name: Buffer): void {
-    const node = at.node.children.get(name.toString("latin1"));
-    if (node !== undefined) this.#hide([{ at, name: name.toString("latin1"), node }], "deleted");
+    const key = name.toString("latin1");
+    const node = at.node.children.get(key);
+    if (node !== undefined) this.#hide([{ at, name: key, node }], "deleted");
   }
 
   opaque(at: Place): void {
@@ -127,8 +143,8 @@ class LayerInMemory implements LayerTarget {
   #hide(todo: Child[], how: HiddenNode["how"]): void {
     for (let child = todo.pop(); child !== undefined; child = todo.pop()) {
       const { at, name, node } = child;
-      const path = at.path === "" ? name : `${at.path}/${name}`;
-      if (!this.#own.has(path)) {
+      const path = join(at, name);
+      if (!this.#isOwn(path, node)) {
         at.node.children.delete(name);
         this.#report({ path, node }, how, how);
         dropNames(node);
@@ -139,15 +155,14 @@ class LayerInMemory implements LayerTarget {
   }
 
   /** Returns whether something was replaced. */
-  #place(at: Place, name: Buffer, node: GrowingNode): boolean {
-    const key = name.toString("latin1");
+  #place(at: Place, key: string, node: GrowingNode): boolean {
     const present = at.node.children.get(key);
     at.node.children.set(key, node);
     if (present !== undefined) {
-      this.#report({ path: joinKey(at.path, name), node: present }, "replaced", "displaced");
+      this.#report({ path: join(at, key), node: present }, "replaced", "displaced");
       dropNames(present);
     }
-    this.#claim(joinKey(at.path, name));
+    this.#enter(at);
     return present !== undefined;
   }
 
@@ -159,11 +174,10 @@ class LayerInMemory implements LayerTarget {
   }
 
   /** The file that a hard link names, as this layer's: other names that it has in the layers below keep the old one. */
-  #carryUp(at: Place, name: Buffer): LeafNode {
-    const key = name.toString("latin1");
-    const path = joinKey(at.path, name);
+  #carryUp(at: Place, key: string): LeafNode {
+    const path = join(at, key);
     const node = at.node.children.get(key) as LeafNode;
-    if (this.#own.has(path) || this.#carried.has(path)) return node;
+    if (this.#isOwn(path, node) || this.#carried.has(path)) return node;
     this.#carried.add(path);
     if (node.names === 1) return node;
     const copy = { ...node, names: 1 };
@@ -172,18 +186,25 @@ class LayerInMemory implements LayerTarget {
     return copy;
   }
 
-  #claim(path: string): void {
-    for (let key = path; !this.#own.has(key); key = key.slice(0, Math.max(0, key.lastIndexOf("/")))) this.#own.add(key);
+  /** Whether the layer itself has put the node there, or something below it. */
+  #isOwn(path: string, node: GrowingNode): boolean {
+    if (node.layer === this.#layer) return true;
+    return node.kind === "directory" ? this.#entered.has(node) : this.#linked.has(path);
+  }
+
+  #enter(place: Place): void {
+    for (let at: Place | null = place; at !== null && !this.#entered.has(at.node); at = at.above)
+      this.#entered.add(at.node);
   }
 }
 
 interface Child {
-  readonly at: Place;
+  readonly at: PlacedNode<GrowingDirectory>;
   readonly name: string;
   readonly node: GrowingNode;
 }
 
-function childrenOf(at: Place): Child[] {
+function childrenOf(at: PlacedNode<GrowingDirectory>): Child[] {
   return Array.from(at.node.children, ([name, node]) => ({ at, name, node }));
 }
 
@@ -196,19 +217,19 @@ function dropNames(node: GrowingNode): void {
   }
 }
 
-type Attributes = Omit<DirectoryNode, "kind" | "children">;
+/** Gives a node the attributes of an entry, but for its layer. */
+function setAttributes(node: GrowingNode, entry: TarEntry): void {
+  node.mode = modeOf(entry);
+  node.uid = entry.uid;
+  node.gid = entry.gid;
+  node.mtimeSeconds = entry.mtime.seconds;
+  node.mtimeNanoseconds = entry.mtime.nanoseconds;
+  node.xattrs = keptXattrs(entry.kind, entry);
+}
 
-function attributesOf(entry: TarEntry, layer: number): Attributes {
-  return {
-    // Linux gives every symlink all permissions.
-    mode: entry.kind === "symlink" ? 0o777 : entry.mode,
-    uid: entry.uid,
-    gid: entry.gid,
-    mtimeSeconds: entry.mtime.seconds,
-    mtimeNanoseconds: entry.mtime.nanoseconds,
-    xattrs: keptXattrs(entry.kind, entry),
-    layer,
-  };
+/** Linux gives every symlink all permissions. */
+function modeOf(entry: TarEntry): number {
+  return entry.kind === "symlink" ? 0o777 : entry.mode;
 }
 
 /** Keeps what a layer on disk would have; null for none. */
@@ -218,19 +239,30 @@ function keptXattrs(kind: EntryKind, { xattrs }: TarEntry): ReadonlyMap<string, 
   return kept.length === 0 ? null : new Map(kept.map(([key, value]) => [key, Buffer.from(value)]));
 }
 
+/** Written out field by field: an image has tens of thousands of nodes. */
 function makeNode(entry: TarEntry, layer: number, storedPath: string | null): GrowingNode {
-  const attributes = attributesOf(entry, layer);
+  const { uid, gid } = entry;
+  const { seconds: mtimeSeconds, nanoseconds: mtimeNanoseconds } = entry.mtime;
+  const mode = modeOf(entry);
+  const xattrs = keptXattrs(entry.kind, entry);
   switch (entry.kind) {
     case "directory":
-      return { kind: "directory", ...attributes, children: new Map() };
-    case "symlink":
-      return { kind: "symlink", ...attributes, names: 1, storedPath, target: entry.linkname.toString("latin1") };
+      return { kind: "directory", mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer, children: new Map() };
+    case "symlink": {
+      const target = entry.linkname.toString("latin1");
+      // biome-ignore format: one node's fields
+      return { kind: "symlink", mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer, names: 1, storedPath, target };
+    }
     case "char":
     case "block":
-    case "fifo":
-      return { kind: entry.kind, ...attributes, names: 1, storedPath, ...deviceOf(entry) };
+    case "fifo": {
+      const { major, minor } = deviceOf(entry);
+      // biome-ignore format: one node's fields
+      return { kind: entry.kind, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer, names: 1, storedPath, major, minor };
+    }
     default:
-      return { kind: "file", ...attributes, names: 1, storedPath, size: entry.size };
+      // biome-ignore format: one node's fields
+      return { kind: "file", mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer, names: 1, storedPath, size: entry.size };
   }
 }
 
@@ -241,10 +273,10 @@ function deviceOf(entry: TarEntry): { major: number; minor: number } {
 /** As the writers on disk do: the attributes of a link entry are those of the file, but of a symlink they are ignored. */
 function applyLinkAttributes(node: LeafNode, entry: TarEntry): void {
   if (node.kind === "symlink") return;
-  const { layer, xattrs, ...rest } = attributesOf(entry, node.layer);
-  Object.assign(node, rest);
+  const { xattrs } = node;
+  setAttributes(node, entry);
   const added = keptXattrs(node.kind, entry);
-  if (added !== null) node.xattrs = new Map([...(node.xattrs ?? []), ...added]);
+  node.xattrs = added === null ? xattrs : new Map([...(xattrs ?? []), ...added]);
 }
 
 function impliedDirectory(layer: number): GrowingDirectory {
@@ -258,4 +290,17 @@ function impliedDirectory(layer: number): GrowingDirectory {
     layer,
     children: new Map(),
   };
+}
+
+function join(at: PlacedNode, key: string): string {
+  return at.path === "" ? key : `${at.path}/${key}`;
+}
+
+/** Whether `path` is that of the name `key` in `at`. */
+function isPath(path: string, at: PlacedNode, key: string): boolean {
+  if (at.path === "") return path === key;
+  const slash = at.path.length;
+  return (
+    path.length === slash + 1 + key.length && path[slash] === "/" && path.endsWith(key) && path.startsWith(at.path)
+  );
 }
