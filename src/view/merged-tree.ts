@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { throwIfCancelled } from "../core/cancellation.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
@@ -80,6 +81,9 @@ export async function* growTree(
   }
 }
 
+/** Entries, already in memory, that are joined before other work of the thread has its turn: reading further layers, say. */
+const AT_A_TIME = 128;
+
 type LayerTarget = ReturnType<ReturnType<typeof memoryTarget>["layer"]>;
 
 async function mergeLayer(
@@ -97,7 +101,16 @@ async function mergeLayer(
     const { path } = changes.add(entry);
     if (path !== null) options.onNode?.({ path, entry });
   };
-  // Without this distinction each entry of an array would wait for a turn of the microtask queue.
-  if (Symbol.iterator in entries) for (const entry of entries) add(entry);
-  else for await (const entry of entries) add(entry);
+  if (Symbol.asyncIterator in entries) {
+    for await (const entry of entries) add(entry);
+    return;
+  }
+  let left = AT_A_TIME;
+  for (const entry of entries) {
+    add(entry);
+    if (--left > 0) continue;
+    left = AT_A_TIME;
+    throwIfCancelled(options.signal);
+    await setImmediate();
+  }
 }

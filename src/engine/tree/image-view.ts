@@ -1,9 +1,11 @@
 import { chainIDs } from "../../core/chain-id.ts";
 import { digestHex, digestOf } from "../../core/digest.ts";
-import { union, type View, viewOf } from "../../view/view.ts";
+import { type DuplicatePath, mergeLayers } from "../../view/merged-tree.ts";
+import { type View, viewOf } from "../../view/view.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import type { IndexCache } from "./layer-index/cache.ts";
 import { decodeTree, encodeTree } from "./layer-index/tree-codec.ts";
+import { readTogether } from "./read-together.ts";
 
 /** What calls that look into an image are given besides. */
 export interface LookOptions {
@@ -27,7 +29,10 @@ export async function imageView(
     const { tree, duplicates } = decodeTree(record);
     return viewOf(tree, layers, duplicates);
   }
-  const view = await union(layers, { signal });
+  const duplicates: DuplicatePath[] = [];
+  const onDuplicate = (duplicate: DuplicatePath): void => void duplicates.push(duplicate);
+  const tree = await mergeLayers(readTogether(layers, signal), { signal, onDuplicate });
+  const view = viewOf(tree, layers, duplicates);
   if (key !== null) cache?.write("trees", key, encodeTree(view));
   return view;
 }

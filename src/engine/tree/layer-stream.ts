@@ -14,7 +14,7 @@ import { indexedContent, keepFile, keptFile, MAX_KEPT_FILE } from "./layer-index
 import { canRestart, inflateAll } from "./layer-index/inflate.ts";
 import { type LayerRecorder, layerRecorder, recordedEntries, recordedPoints } from "./layer-index/record.ts";
 import { storedCompression, streamStored } from "./layer-index/stored-bytes.ts";
-import { type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
+import { indexTar, type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
 
 /*
  * A layer of a source has no store that knows its files by their names. Its entries are told apart by their number in
@@ -39,6 +39,20 @@ const MAX_ENTRIES = 4_000_000;
 export function layerEntries(layer: Layer, options: LayerReadOptions): LayerEntries {
   const known = options.cache ? recordedEntries(options.cache, layer.diffID) : null;
   return known === null ? layerPass(layer, () => false, options) : named(known.all());
+}
+
+/**
+ * As `layerEntries`, but the layer is read at once, so that others can be read meanwhile. Its entries wait in a compact
+ * form; a layer with too many for that is read again when they are asked for.
+ */
+export async function readEntries(layer: Layer, options: LayerReadOptions): Promise<LayerEntries> {
+  const { cache = null, signal } = options;
+  const known = cache === null ? null : recordedEntries(cache, layer.diffID);
+  if (known !== null) return named(known.all());
+  const recorder = layerRecorder(cache, layer, canRestartIn(layer));
+  await indexTar(verifiedTar(layer, recorder, options), signal, recorder);
+  const found = recorder.finish();
+  return found === null ? layerEntries(layer, options) : named(found.all());
 }
 
 /** The bytes of the file with this stored name, holes of a sparse file as zeros. */

@@ -7,6 +7,7 @@ import { close } from "../../sys/file.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { classifyEntry } from "../../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../../view/content-range.ts";
+import type { LayerEntry } from "../../view/merged-tree.ts";
 import { layerMakers } from "../explain/explain-history.ts";
 import { isThere, type StoredImage } from "../images/stored-image.ts";
 import type { Stores } from "../stores.ts";
@@ -19,6 +20,7 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
   const makers = layerMakers(image.config.history);
   return image.layers.map((record, index) => {
     const { tarSplit, diffID } = record;
+    const entries = (): AsyncGenerator<LayerEntry> => untilRemoved(stores, image, () => storedEntries(tarSplit));
     const directory = (): string => placeOf(stores.layers, record).directory;
     return {
       diffID,
@@ -26,7 +28,8 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
       storedSize: null,
       createdBy: makers[index]?.createdBy ?? null,
       identity: () => fileIdentity(tarSplit),
-      entries: () => untilRemoved(stores, image, () => storedEntries(tarSplit)),
+      entries,
+      readEntries: async () => entries(),
       content: (name, range) => untilRemoved(stores, image, () => storedContent(directory(), name, range)),
       pass: (wants) => untilRemoved(stores, image, () => storedPass(tarSplit, directory(), wants)),
     };
