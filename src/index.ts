@@ -1,5 +1,6 @@
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
+export type { RunConfigDocument } from "./core/run-config.ts";
 export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
 export type { Finding } from "./engine/check/findings.ts";
 export type {
@@ -13,7 +14,6 @@ export type {
   ImageFilters,
   ImageInspection,
   ImageSummary,
-  ListOptions,
   LoadedImage,
   LoadInput,
   MountRequest,
@@ -21,7 +21,6 @@ export type {
   ProgressEvent,
   ReadOptions,
   RemovedImage,
-  RunConfigDocument,
   SourceCallOptions,
   TaggedImage,
   TreeNode,
@@ -39,9 +38,12 @@ export type {
   PathNode,
   PathStepSummary,
 } from "./engine/explain/explanation.ts";
+export type { ImportedImage, ImportOptions } from "./engine/incoming/import-tar.ts";
+export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
 export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
+export type { ListOptions } from "./engine/look/list-nodes.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export type { CopiedImage, ImageCopyOptions } from "./engine/outgoing/copy.ts";
 export type { PushedTag, PushOptions, PushResult } from "./engine/outgoing/push.ts";

@@ -13,6 +13,7 @@ import { exportCommand } from "./commands/export.ts";
 import { findCommand } from "./commands/find.ts";
 import { historyCommand } from "./commands/history.ts";
 import { imagesCommand } from "./commands/images.ts";
+import { importCommand } from "./commands/import.ts";
 import { infoCommand } from "./commands/info.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { loadCommand } from "./commands/load.ts";
@@ -48,6 +49,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       pushCommand,
       loadCommand,
       saveCommand,
+      importCommand,
       copyCommand,
       imagesCommand,
       inspectCommand,

@@ -95,12 +95,19 @@ export interface SourceChoice {
   readonly platform?: string;
 }
 
-/** Of commands that take a source of images. */
-export function platformOption(): Option {
+/** Of commands that take a source of images, or make one. */
+export function platformOption(whose = "of the image in a source (default: this machine's)"): Option {
+  return new Option("--platform <platform>", `OS/ARCHITECTURE[/VARIANT] ${whose}`);
+}
+
+/** Of commands that make an image's config. */
+export function changeOption(): Option {
   return new Option(
-    "--platform <platform>",
-    "OS/ARCHITECTURE[/VARIANT] of the image in a source (default: this machine's)",
-  );
+    "-c, --change <instruction>",
+    "change the config by an instruction of a Dockerfile, such as 'CMD [\"sh\"]', repeatable",
+  )
+    .argParser(collect)
+    .default([], "none");
 }
 
 /** The number of a layer as all commands count, the lowest is 1; its value is the index. */

@@ -5,7 +5,7 @@
  * | --- | --- |
  * | USAGE | the call itself is wrong: unknown option, missing argument |
  * | INVALID_REFERENCE, INVALID_DIGEST, INVALID_PLATFORM | a name that does not follow its grammar |
- * | INVALID_MANIFEST, INVALID_CONFIG | JSON of an image, or Docker's config.json, that is not what its specification demands |
+ * | INVALID_MANIFEST, INVALID_CONFIG | JSON of an image, or Docker's config.json, that is not what its specification demands; a change to a config that none can have |
  * | INVALID_ARCHIVE | an archive whose parts do not make an image |
  * | INVALID_TAR | malformed tar bytes; the message has the offset |
  * | INVALID_COMPRESSION | a damaged or truncated gzip or zstd stream |

@@ -1,10 +1,13 @@
 import type { Digest } from "../core/digest.ts";
+import type { RunConfigDocument } from "../core/run-config.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
+import type { ImportedImage, ImportOptions } from "./incoming/import-tar.ts";
+import type { TarInput } from "./incoming/layer-tar.ts";
 import type { PullOptions, PullResult } from "./incoming/pull.ts";
 import type { StoreInfo } from "./info.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
@@ -12,6 +15,7 @@ import type { ImageComparison } from "./look/compare-images.ts";
 import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
 import type { FindOptions } from "./look/find-nodes.ts";
 import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
+import type { ListOptions } from "./look/list-nodes.ts";
 import type { NodeDetails, StatOptions } from "./look/stat-node.ts";
 import type { Waste, WasteOptions } from "./look/waste.ts";
 import type { CopiedImage, ImageCopyOptions } from "./outgoing/copy.ts";
@@ -171,9 +175,6 @@ export interface ImageInspection {
   readonly Metadata: { readonly LastTagTime: string };
 }
 
-/** How containers run, with Docker's field names. */
-export type RunConfigDocument = Readonly<Record<string, unknown>>;
-
 /** A step in the making of an image. */
 export interface HistoryStep {
   /** The image that the step ended with, where it is in the store; the newest step's is the image itself. */
@@ -251,10 +252,6 @@ export interface TreeNode {
 
 export type ReadOptions = Pick<SourceCallOptions, "platform" | "signal">;
 
-export interface ListOptions extends ReadOptions {
-  readonly recursive?: boolean | undefined;
-}
-
 /** An `A`dded, `C`hanged or `D`eleted path, as `docker diff` shows it. */
 export interface Change {
   readonly kind: "A" | "C" | "D";
@@ -271,6 +268,8 @@ export interface Engine extends AsyncDisposable {
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */
   load(input: LoadInput, options?: SourceCallOptions): Promise<LoadedImage[]>;
+  /** Makes an image of one layer of a tar (plain, gzip or zstd); it becomes visible when it is whole. */
+  import(input: TarInput, options?: ImportOptions): Promise<ImportedImage>;
   /**
    * Fetches an image from its registry, or all tags of a repository. Several calls at once, also in other processes, fetch
    * a blob once; what a call that failed or was killed had fetched is not fetched again (docs/pull.md).

@@ -1,7 +1,6 @@
-import { join } from "node:path";
+import { isRunning, listContainers } from "../container/container.ts";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError } from "../core/errors.ts";
-import { listContainers } from "../image/containers.ts";
 import { listImageIDs } from "../image/image-db.ts";
 import type { LayerLayout } from "../layer/layout.ts";
 import { listChainIDs, readLayerRecord } from "../layer/records.ts";
@@ -17,7 +16,7 @@ export interface StoreInfo {
   /** Nameless and intermediate ones too. */
   readonly images: number;
   readonly layers: number;
-  /** Of dockerd, which made them; what they use is not removed. */
+  /** What they use is not removed. */
   readonly containers: { readonly running: number; readonly stopped: number };
   readonly mounts: number;
   /** Bytes of content of all layers. */
@@ -28,8 +27,8 @@ export interface StoreInfo {
 export function storeInfo(stores: Stores, readOnly: boolean): StoreInfo {
   const { layout, driver } = stores.layers;
   const chainIDs = listChainIDs(layout);
-  const containers = listContainers({ containers: join(stores.root, "containers"), mounts: layout.mounts });
-  const running = containers.filter((container) => container.running).length;
+  const containers = listContainers(stores);
+  const running = containers.filter(isRunning).length;
   return {
     root: stores.root,
     driver: driver.name,

@@ -52,6 +52,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   return {
     root,
     load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
+    import: told(async (input, call = {}) => tasks.importTar(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {
       for (const name of names) refuseSource(name, "saved");
       return tasks.saveImages(await leasable(), names, target, { ...call, ...reach });
@@ -134,17 +135,11 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const { stores, name } = await findStores(image, reading);
       return tasks.unpackUnleased(stores, name, directory, pool, call);
     }),
-    list: told(async (image, path, call = {}) => {
-      await using source = await openSourceImage(image, { ...call, ...reach });
-      if (source === null) return await tasks.listTree(await findStores(image, reading), path, { ...call, cache });
-      return await tasks.listSource(source, path, { ...call, cache });
-    }),
+    list: told(async (image, path, call = {}) => tasks.listNodes(finder(image, call), path, call)),
     listChanges: told(async (image, path, call = {}) => tasks.listChanges(finder(image, call), path, call)),
     stat: told(async (image, path, call = {}) => tasks.statNode(finder(image, call), path, call)),
     find: told(async (image, path, call = {}) => tasks.findInImage(finder(image, call), path, call)),
-    compare: told(async (before, after, call = {}) =>
-      tasks.compareImages(finder(before, call), finder(after, call), call),
-    ),
+    compare: told(async (before, after, call = {}) => tasks.compareImages(finder(before, call), finder(after, call))),
     waste: told(async (image, call = {}) => tasks.findWaste(finder(image, call), call)),
     export: (image, call = {}) => toldStream(tasks.exportImage(finder(image, call))),
     exportToFile: told(async (image, file, call = {}) => tasks.exportToFile(finder(image, call), file)),
@@ -152,11 +147,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     copyOut: told(async (image, path, destination, call = {}) =>
       tasks.copyOut(finder(image, call), path, destination, call),
     ),
-    readFile: told(async (image, path, call = {}) => {
-      const source = await openSourceImage(image, { ...call, ...reach });
-      if (source === null) return tasks.readTreeFile(await findStores(image, reading), path, { cache });
-      return tasks.readSourceFile(source, path, { ...call, cache });
-    }),
+    readFile: told(async (image, path, call = {}) => tasks.readFile(finder(image, call), path)),
     info: told(async () => {
       const readOnly = isReadOnly(root);
       return tasks.storeInfo(await tasks.openStores(settings, readOnly ? "read" : "try"), readOnly);

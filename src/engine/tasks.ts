@@ -41,6 +41,9 @@ export const sourceHistory: Later<typeof import("./images/history.ts").sourceHis
 export const storeInfo: Later<typeof import("./info.ts").storeInfo> = later(
   async () => (await import("./info.ts")).storeInfo,
 );
+export const importTar: Later<typeof import("./incoming/import-tar.ts").importTar> = later(
+  async () => (await import("./incoming/import-tar.ts")).importTar,
+);
 export const inspectImage: Later<typeof import("./images/inspect-image.ts").inspectImage> = later(
   async () => (await import("./images/inspect-image.ts")).inspectImage,
 );
@@ -58,6 +61,9 @@ export const loadInput: Later<typeof import("./incoming/load-input.ts").loadInpu
 );
 export const login: Later<typeof import("./login.ts").login> = later(async () => (await import("./login.ts")).login);
 export const logout: Later<typeof import("./login.ts").logout> = later(async () => (await import("./login.ts")).logout);
+export const listNodes: Later<typeof import("./look/list-nodes.ts").listNodes> = later(
+  async () => (await import("./look/list-nodes.ts")).listNodes,
+);
 export const listMounts: Later<typeof import("./rootfs/mounting.ts").listMounts> = later(
   async () => (await import("./rootfs/mounting.ts")).listMounts,
 );
@@ -91,17 +97,8 @@ export const pushImages: Later<typeof import("./outgoing/push.ts").pushImages> =
 export const unpackSource: Later<typeof import("./rootfs/unpack-source.ts").unpackSource> = later(
   async () => (await import("./rootfs/unpack-source.ts")).unpackSource,
 );
-export const listSource: Later<typeof import("./tree/read-source.ts").listSource> = later(
-  async () => (await import("./tree/read-source.ts")).listSource,
-);
-export const readSourceFile: Later<typeof import("./tree/read-source.ts").readSourceFile> = later(
-  async () => (await import("./tree/read-source.ts")).readSourceFile,
-);
-export const listTree: Later<typeof import("./tree/read-tree.ts").listTree> = later(
-  async () => (await import("./tree/read-tree.ts")).listTree,
-);
-export const readTreeFile: Later<typeof import("./tree/read-tree.ts").readTreeFile> = later(
-  async () => (await import("./tree/read-tree.ts")).readTreeFile,
+export const readFile: Later<typeof import("./look/read-file.ts").readFile> = later(
+  async () => (await import("./look/read-file.ts")).readFile,
 );
 export const removeImage: Later<typeof import("./images/remove-image.ts").removeImage> = later(
   async () => (await import("./images/remove-image.ts")).removeImage,

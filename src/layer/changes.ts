@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { compareTrees } from "./compare-trees.ts";
+import type { Comparison } from "./comparison.ts";
 
 /** A path that was `A`dded, `C`hanged or `D`eleted, as `docker diff` tells it. */
 export interface TreeChange {
@@ -11,17 +12,21 @@ export interface TreeChange {
 /** How many names are compared before other work has its turn. */
 const BATCH = 2000;
 
-/**
- * What turns the directory tree `before` into `after`, sorted by the bytes of the paths; the rules of what is a change
- * are those of `compareTrees`. As in Docker a changed path makes the directories above it `C`, a removed directory is
- * one `D`, and the root is never told. Fails as `systemError`.
- */
+/** What turns the directory tree `before` into `after`, told as by `toldChanges`. Fails as `systemError`. */
 export async function treeChanges(before: string, after: string): Promise<TreeChange[]> {
+  return toldChanges(compareTrees(before, after, { withoutSockets: false }));
+}
+
+/**
+ * The changes of a comparison as Docker tells them, sorted by the bytes of the paths: a changed path makes the directories
+ * above it `C`, a removed directory is one `D`, and the root is never told.
+ */
+export async function toldChanges(comparisons: Iterable<Comparison>): Promise<TreeChange[]> {
   const changes: TreeChange[] = [];
   /** The directories above the present name, outermost first, and whether they are told. */
   const above: { readonly path: Buffer; told: boolean }[] = [];
   let steps = 0;
-  for (const { kind, path, stat } of compareTrees(before, after, { withoutSockets: false })) {
+  for (const { kind, path, stat } of comparisons) {
     if (++steps % BATCH === 0) await setImmediate();
     if (path.length === 0) continue;
     while (above.length > 0 && !isInside(path, above.at(-1)!.path)) above.pop();

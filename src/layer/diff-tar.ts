@@ -6,7 +6,8 @@ import type { Stat } from "../sys/stat.ts";
 import type { EntryKind } from "../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeHeader, type HeaderFields, padding } from "../tar/writer.ts";
 import { isInside } from "./changes.ts";
-import { type Comparison, compareTrees } from "./compare-trees.ts";
+import { compareTrees } from "./compare-trees.ts";
+import type { Comparison } from "./comparison.ts";
 import { layerXattrs } from "./layer-xattrs.ts";
 
 const READ_SIZE = 256 * 1024;
@@ -26,20 +27,21 @@ const CHUNK_SIZE = 64 * 1024;
  * with CONFLICT where a file becomes shorter while it is read.
  */
 export function diffTar(before: string, after: string): AsyncGenerator<Buffer> {
-  return tarOfChanges(before, after);
+  return tarOfChanges(() => compareTrees(before, after, WITHOUT_SOCKETS));
 }
 
 /** The whole of a tree as a layer, with the root's own attributes; otherwise as `diffTar`. */
 export function directoryTar(directory: string): AsyncGenerator<Buffer> {
-  return tarOfChanges(null, directory);
+  return tarOfChanges(() => compareTrees(null, directory, WITHOUT_SOCKETS));
 }
 
-async function* tarOfChanges(before: string | null, after: string): AsyncGenerator<Buffer> {
-  const linked = inodesWithChanges(before, after);
+/** The same of any comparison without sockets. It is made twice, and once to its end before the first bytes come. */
+export async function* tarOfChanges(compare: () => Iterable<Comparison>): AsyncGenerator<Buffer> {
+  const linked = inodesWithChanges(compare());
   const firstNames = new Map<string, Buffer>();
   const chunk = new Chunk();
   const above: PendingDirectory[] = [];
-  for (const node of compareTrees(before, after, { withoutSockets: true })) {
+  for (const node of compare()) {
     while (above.length > 0 && !isBelow(node.path, above.at(-1)!.fields.name)) above.pop();
     const inode = inodeOf(node);
     const isTold = node.kind !== "same" || (inode !== null && linked.has(inode));
@@ -63,6 +65,7 @@ interface PendingDirectory {
   told: boolean;
 }
 
+const WITHOUT_SOCKETS = { withoutSockets: true };
 const EPOCH = { seconds: 0, nanoseconds: 0 };
 const WHITEOUT = Buffer.from(".wh.");
 const SLASH = 0x2f;
@@ -86,9 +89,9 @@ class Chunk {
 }
 
 /** Inodes that have several names, one of which at least is new or changed. */
-function inodesWithChanges(before: string | null, after: string): ReadonlySet<string> {
+function inodesWithChanges(comparisons: Iterable<Comparison>): ReadonlySet<string> {
   const found = new Set<string>();
-  for (const node of compareTrees(before, after, { withoutSockets: true })) {
+  for (const node of comparisons) {
     const inode = node.kind === "same" ? null : inodeOf(node);
     if (inode !== null) found.add(inode);
   }
@@ -147,7 +150,8 @@ function fieldsOf({ path, stat, directory, name }: Comparison): HeaderFields {
   };
 }
 
-function whiteoutOf({ path, name }: Comparison): HeaderFields {
+function whiteoutOf({ path }: Comparison): HeaderFields {
+  const name = path.subarray(path.lastIndexOf(SLASH) + 1);
   if (isWhiteoutName(name)) {
     throw new LayerfsError(
       "INVALID_LAYER",

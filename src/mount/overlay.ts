@@ -24,14 +24,10 @@ export type OverlayMethod = "descriptors" | "paths" | "descriptor-paths";
  */
 export function mountOverlay(step: OverlayStep, method?: OverlayMethod): void {
   if (step.lowers.length > MAX_LOWERS) throw tooMany(step, `the kernel joins at most ${MAX_LOWERS}`);
-  const lowers: number[] = [];
-  try {
-    for (const lower of step.lowers) lowers.push(openPath(lower, O_PATH | O_DIRECTORY));
+  withOpenLowers(step, (lowers) => {
     if (method === undefined) mountByFirstFitting(step, lowers);
     else mountBy(method, step, lowers);
-  } finally {
-    for (const fd of lowers) close(fd);
-  }
+  });
 }
 
 /** A path as overlayfs reads it in its options: `:` separates lowers, `,` options, and `\` takes their meaning away. */
@@ -57,15 +53,41 @@ function mountBy(method: OverlayMethod, step: OverlayStep, lowers: readonly numb
   mountByText(step, paths);
 }
 
+/**
+ * The overlay attached nowhere, as a descriptor of its root that is close-on-exec and whose end is the mount's; null where
+ * the kernel can only attach it. Fails as `mountOverlay`.
+ */
+export function makeDetachedOverlay(step: OverlayStep): number | null {
+  if (step.lowers.length > MAX_LOWERS) throw tooMany(step, `the kernel joins at most ${MAX_LOWERS}`);
+  const result = withOpenLowers(step, (lowers) => makeByDescriptors(step, lowers));
+  if (typeof result === "number") return result;
+  if (result.errno === ENOSYS || result.errno === E2BIG) return null;
+  throw overlayFailure(step, result);
+}
+
+function withOpenLowers<T>(step: OverlayStep, use: (lowers: readonly number[]) => T): T {
+  const lowers: number[] = [];
+  try {
+    for (const lower of step.lowers) lowers.push(openPath(lower, O_PATH | O_DIRECTORY));
+    return use(lowers);
+  } finally {
+    for (const fd of lowers) close(fd);
+  }
+}
+
 function mountByDescriptors(step: OverlayStep, lowers: readonly number[]): OverlayFailure | null {
+  const result = makeByDescriptors(step, lowers);
+  return typeof result === "number" ? attach(result, step.target) : result;
+}
+
+function makeByDescriptors(step: OverlayStep, lowers: readonly number[]): number | OverlayFailure {
   const opened = (step.upper === undefined ? [] : [step.upper.directory, step.upper.work]).map((path) =>
     openPath(path, O_PATH | O_DIRECTORY),
   );
   const [directory, work] = opened;
   try {
     const upper = directory === undefined || work === undefined ? undefined : { directory, work };
-    const result = makeOverlay({ lowers, upper }, step.options);
-    return typeof result === "number" ? attach(result, step.target) : result;
+    return makeOverlay({ lowers, upper }, step.options);
   } finally {
     for (const fd of opened) close(fd);
   }

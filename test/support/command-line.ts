@@ -227,6 +227,7 @@ function fakeEngine(): Engine {
     save: async () => [{ id: IMAGE_ID, digest: OTHER_ID, names: ["nginx:latest"] }],
     copy: async () => [{ digest: OTHER_ID, names: [] }],
     load: async () => [{ id: IMAGE_ID, names: ["nginx:latest"], renamed: [] }],
+    import: async (_input, { reference } = {}) => ({ id: IMAGE_ID, name: reference ?? null }),
     push: async () => ({ repository: "docker.io/library/nginx", tags: [] }),
     pull: async (reference) => ({ name: reference, reference: `docker.io/library/${reference}`, images: [] }),
     login: async ({ server = "docker.io", credentials }) => ({

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { throwIfCancelled } from "../../core/cancellation.ts";
-import { isOpaque, isWhiteout } from "../../layer/apply/lower-stack.ts";
+import { isOpaque, isWhiteout } from "../../layer/lower-stack.ts";
 import { fileChecksum } from "../../layer/stored-tar.ts";
 import { openDirectory } from "../../sys/at.ts";
 import { ENOENT, systemError } from "../../sys/errno.ts";

@@ -1,10 +1,11 @@
 import type { ImageConfig } from "../../core/config.ts";
 import type { Digest } from "../../core/digest.ts";
 import { familiarName, familiarString } from "../../core/reference.ts";
+import { normaliseRunConfig } from "../../core/run-config.ts";
 import { NO_TIME } from "../../core/timespec.ts";
 import { readLastTagTime, readParents } from "../../image/metadata.ts";
 import { isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
-import type { ImageInspection, ReadOptions, RunConfigDocument } from "../engine.ts";
+import type { ImageInspection, ReadOptions } from "../engine.ts";
 import type { OpenedImage } from "../source.ts";
 import type { Stores } from "../stores.ts";
 import { layerSizes } from "./layer-size.ts";
@@ -60,10 +61,10 @@ function describe(id: Digest, config: ImageConfig, place: Place): ImageInspectio
     Comment: textOf(raw.comment) || (config.history.at(-1)?.comment ?? ""),
     Created: withoutTrailingZeros(config.created ?? NO_TIME),
     Container: textOf(raw.container),
-    ContainerConfig: runConfig(raw.container_config),
+    ContainerConfig: normaliseRunConfig(raw.container_config),
     DockerVersion: textOf(raw.docker_version),
     Author: textOf(raw.author),
-    Config: isRecord(raw.config) ? runConfig(raw.config) : null,
+    Config: (raw.config ?? null) === null ? null : normaliseRunConfig(raw.config),
     Architecture: textOf(raw.architecture),
     ...optional("Variant", raw.variant),
     Os: config.os,
@@ -74,60 +75,6 @@ function describe(id: Digest, config: ImageConfig, place: Place): ImageInspectio
     RootFS: rootFS(config),
     Metadata: { LastTagTime: place.lastTagTime ?? NO_TIME },
   };
-}
-
-/** Fields of a container's config in Docker's order (moby, api/types/container/config.go), and their empty values. */
-const RUN_CONFIG_FIELDS: readonly (readonly [name: string, empty: unknown])[] = [
-  ["Hostname", ""],
-  ["Domainname", ""],
-  ["User", ""],
-  ["AttachStdin", false],
-  ["AttachStdout", false],
-  ["AttachStderr", false],
-  ["ExposedPorts", undefined],
-  ["Tty", false],
-  ["OpenStdin", false],
-  ["StdinOnce", false],
-  ["Env", null],
-  ["Cmd", null],
-  ["Healthcheck", undefined],
-  ["ArgsEscaped", undefined],
-  ["Image", ""],
-  ["Volumes", null],
-  ["WorkingDir", ""],
-  ["Entrypoint", null],
-  ["NetworkDisabled", undefined],
-  ["MacAddress", undefined],
-  ["OnBuild", null],
-  ["Labels", null],
-  ["StopSignal", undefined],
-  ["StopTimeout", undefined],
-  ["Shell", undefined],
-];
-
-const COMMANDS: readonly string[] = ["Cmd", "Entrypoint", "Shell"];
-const MAPS: readonly string[] = ["ExposedPorts", "Volumes", "Labels"];
-
-/** Every field that Docker always shows, and of the others those that are not empty. */
-function runConfig(value: unknown): RunConfigDocument {
-  const found = isRecord(value) ? value : {};
-  const fields = RUN_CONFIG_FIELDS.map(([name, empty]): [string, unknown] => {
-    const field = found[name] ?? empty;
-    return [name, empty === undefined && isEmpty(field) ? undefined : normalised(name, field)];
-  });
-  return Object.fromEntries(fields.filter(([, field]) => field !== undefined));
-}
-
-/** Docker takes a command of one word without its list, and Go writes maps in the order of their keys. */
-function normalised(name: string, field: unknown): unknown {
-  if (COMMANDS.includes(name) && typeof field === "string") return [field];
-  if (!MAPS.includes(name) || !isRecord(field)) return field;
-  return Object.fromEntries(Object.entries(field).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function isEmpty(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return !value;
-  return Object.keys(value).length === 0;
 }
 
 function rootFS(config: ImageConfig): ImageInspection["RootFS"] {
@@ -146,8 +93,4 @@ function textOf(value: unknown): string {
 
 function optional<Name extends string>(name: Name, value: unknown): { [key in Name]?: string } {
   return textOf(value) === "" ? {} : ({ [name]: value } as { [key in Name]?: string });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,7 @@
-import { join } from "node:path";
+import { imageUsers } from "../../container/image-users.ts";
 import { chainIDs } from "../../core/chain-id.ts";
 import type { Digest } from "../../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../../core/errors.ts";
-import { listContainers, usesImage } from "../../image/containers.ts";
 import { imageChains, readImageConfig, removeImageConfig } from "../../image/image-db.ts";
 import { readParents } from "../../image/metadata.ts";
 import { planRemoval, type RemovalOptions, type RemovalState } from "../../image/removal.ts";
@@ -43,17 +42,11 @@ export function removeImage(stores: Stores, text: string, options: RemovalOption
 
 function removalState(stores: Stores): RemovalState {
   const mounts = stores.holders.list();
-  const containers = listContainers({
-    containers: join(stores.root, "containers"),
-    mounts: stores.layers.layout.mounts,
-  });
+  const usersOf = imageUsers(stores);
   return {
     repositories: readRepositories(stores.images),
     parents: readParents(stores.images),
-    containersOf: (id) => {
-      const top = layersOf(stores, id).at(-1) ?? null;
-      return containers.filter((container) => usesImage(container, id, top));
-    },
+    containersOf: (id) => usersOf(id, layersOf(stores, id).at(-1) ?? null),
     mountedOn: (id) => mounts.find(({ subject }) => subject === id)?.target ?? null,
   };
 }

@@ -4,11 +4,11 @@ import { compareTrees, type DifferentField } from "../../view/compare.ts";
 import { walk } from "../../view/lookup.ts";
 import type { MergedTree } from "../../view/merged-tree.ts";
 import type { PlacedNode, TreeNode as ViewedNode } from "../../view/node.ts";
-import type { ReadOptions, TreeNode } from "../engine.ts";
-import { type LayerStack, mergeStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
-import { describePlace } from "../tree/list-view.ts";
+import type { TreeNode } from "../engine.ts";
+import { type LayerStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
 import { keyOf, wantedFiles } from "../tree/tree-contents.ts";
 import { type ConfigChange, compareConfigs, compareHistories, type HistoryChange } from "./compare-configs.ts";
+import { describeNode } from "./describe-node.ts";
 import type { InstalledPackage } from "./packages/package.ts";
 import { comparePackages, type PackageChange, packageReader } from "./packages/readers.ts";
 
@@ -50,18 +50,14 @@ export type ComparedFile = Pick<TreeNode, "kind" | "mode" | "uid" | "gid" | "siz
  * Compares what two images show. Files of one size are told apart by their contents, which are read where the images
  * do not share the layer that holds them.
  */
-export function compareImages(before: StackFinder, after: StackFinder, options: ReadOptions): Promise<ImageComparison> {
-  return readStack(before, (one) => readStack(after, (other) => compareStacks([before, one], [after, other], options)));
+export function compareImages(before: StackFinder, after: StackFinder): Promise<ImageComparison> {
+  return readStack(before, (one) => readStack(after, (other) => compareStacks([before, one], [after, other])));
 }
 
 type Side = readonly [StackFinder, LayerStack];
 
-async function compareStacks(
-  [beforeFinder, before]: Side,
-  [afterFinder, after]: Side,
-  options: ReadOptions,
-): Promise<ImageComparison> {
-  const trees = [await mergeStack(before, options), await mergeStack(after, options)] as const;
+async function compareStacks([beforeFinder, before]: Side, [afterFinder, after]: Side): Promise<ImageComparison> {
+  const trees = [(await before.view()).tree, (await after.view()).tree] as const;
   const { changes, unsure } = findChanges(before, after, trees);
   const old = await readFiles(before, trees[0], unsure);
   const young = await readFiles(after, trees[1], unsure);
@@ -171,7 +167,7 @@ function contentsToRead(tree: MergedTree, paths: ReadonlySet<string>): Map<numbe
 }
 
 function file(place: PlacedNode): ComparedFile {
-  const { kind, mode, uid, gid, size, linkTarget, device, layer } = describePlace(place);
+  const { kind, mode, uid, gid, size, linkTarget, device, layer } = describeNode(place);
   return { kind, mode, uid, gid, size, linkTarget, device, layer };
 }
 

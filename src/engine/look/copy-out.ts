@@ -12,7 +12,7 @@ import { resolve } from "../../view/lookup.ts";
 import type { MergedTree } from "../../view/merged-tree.ts";
 import type { PlacedNode } from "../../view/node.ts";
 import type { ReadOptions } from "../engine.ts";
-import { type LayerStack, mergeStack, readStack, type StackFinder, streamStack } from "../tree/layer-stack.ts";
+import { type LayerStack, readStack, type StackFinder, streamStack } from "../tree/layer-stack.ts";
 import { treeContents } from "../tree/tree-contents.ts";
 import { type WrittenTree, writeTree } from "./write-tree.ts";
 
@@ -39,7 +39,7 @@ interface CopySource {
 /** The node at a path with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
 export function copyTar(finder: StackFinder, path: string, options: CopyOptions): AsyncGenerator<Buffer> {
   return streamStack(finder, async function* (stack): AsyncGenerator<Buffer> {
-    const source = findSource(await mergeStack(stack, finder.call), path, options);
+    const source = findSource((await stack.view()).tree, path, options);
     const name = source.contentOnly ? Buffer.alloc(0) : source.name;
     yield* tarOf(stack, source, { name, withStart: true });
   });
@@ -60,7 +60,7 @@ export function copyOut(
   options: CopyOptions,
 ): Promise<CopiedOut> {
   return readStack(finder, async (stack) => {
-    const source = findSource(await mergeStack(stack, finder.call), path, options);
+    const source = findSource((await stack.view()).tree, path, options);
     const target = targetOf(source, destination);
     return { target, warnings: await write(stack, source, target, options) };
   });

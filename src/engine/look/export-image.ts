@@ -2,7 +2,7 @@ import { throwIfCancelled } from "../../core/cancellation.ts";
 import { fileOutput } from "../../source/output.ts";
 import { exportTree } from "../../view/export.ts";
 import type { PlacedNode } from "../../view/node.ts";
-import { type LayerStack, mergeStack, type StackFinder, streamStack } from "../tree/layer-stack.ts";
+import { type LayerStack, type StackFinder, streamStack } from "../tree/layer-stack.ts";
 import { treeContents } from "../tree/tree-contents.ts";
 
 /**
@@ -10,7 +10,7 @@ import { treeContents } from "../tree/tree-contents.ts";
  * The root has an entry where a layer has one. The same image gives the same bytes from wherever it lies.
  */
 export function exportImage(finder: StackFinder): AsyncGenerator<Buffer> {
-  return streamStack(finder, (stack) => exportMerged(stack, finder));
+  return streamStack(finder, exportMerged);
 }
 
 /** The same into a file, which becomes visible when it is whole. */
@@ -23,8 +23,8 @@ export async function exportToFile(finder: StackFinder, file: string): Promise<v
   await output.commit();
 }
 
-async function* exportMerged(stack: LayerStack, { call }: StackFinder): AsyncGenerator<Buffer> {
-  const { root } = await mergeStack(stack, call);
+async function* exportMerged(stack: LayerStack): AsyncGenerator<Buffer> {
+  const { root } = (await stack.view()).tree;
   const start: PlacedNode = { path: "", node: root };
   await using contents = treeContents(stack, start);
   yield* exportTree(start, {

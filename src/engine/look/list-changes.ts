@@ -5,7 +5,7 @@ import { resolve, walk } from "../../view/lookup.ts";
 import type { LeafNode, PlacedNode } from "../../view/node.ts";
 import type { ReadOptions, TreeNode } from "../engine.ts";
 import { readStack, type StackFinder } from "../tree/layer-stack.ts";
-import { describePlace } from "../tree/list-view.ts";
+import { describeNode } from "./describe-node.ts";
 
 export interface ChangesOptions extends ReadOptions {
   /** How far below the path to go; 1: what lies in it. Default: all. */
@@ -64,7 +64,7 @@ function select(merged: ChangedTree, path: string, options: ChangesOptions): Cha
     .filter(({ depth }) => depth <= (options.depth ?? Number.POSITIVE_INFINITY))
     .filter(({ place, change }) => leading === null || change !== null || leading.has(place.path))
     .map(({ place, change, depth }) => ({
-      ...describePlace(place),
+      ...describeNode(place),
       change: change?.kind ?? null,
       changedBy: change?.layer ?? null,
       depth,

@@ -4,8 +4,8 @@ import { lstat, resolve } from "../../view/lookup.ts";
 import type { PlacedNode } from "../../view/node.ts";
 import { tracePath } from "../../view/trace-path.ts";
 import type { ReadOptions, TreeNode } from "../engine.ts";
-import { type LayerStack, mergeStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
-import { describePlace } from "../tree/list-view.ts";
+import { type LayerStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
+import { describeNode } from "./describe-node.ts";
 
 export interface StatOptions extends ReadOptions {
   /** Tell of what a symlink leads to, inside the image. */
@@ -38,7 +38,7 @@ export interface HiddenVersion {
 /** Fails with NOT_FOUND as `resolve`. */
 export function statNode(finder: StackFinder, path: string, options: StatOptions): Promise<NodeDetails> {
   return readStack(finder, async (stack) => {
-    const tree = await mergeStack(stack, options);
+    const { tree } = await stack.view();
     const place = resolve(tree, Buffer.from(path), { followLast: options.followLink ?? false });
     return describeDetails(stack, place, await hiddenBelow(stack, place));
   });
@@ -47,7 +47,7 @@ export function statNode(finder: StackFinder, path: string, options: StatOptions
 function describeDetails({ layers }: LayerStack, place: PlacedNode, hides: readonly HiddenVersion[]): NodeDetails {
   const { nlink, xattrs, layer } = lstat(place);
   return {
-    ...describePlace(place),
+    ...describeNode(place),
     nlink,
     xattrs: Array.from(xattrs, ([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1)),
     diffID: layers[layer]?.diffID ?? null,

@@ -11,8 +11,8 @@ import { openDirectory } from "../../sys/at.ts";
 import { close } from "../../sys/file.ts";
 import { makeDirectories } from "../../sys/make-directories.ts";
 import type { CallOptions } from "../engine.ts";
+import { spool } from "../spool.ts";
 import type { Stores } from "../stores.ts";
-import { spool } from "./spool.ts";
 
 const TELL_EVERY = 1 << 20;
 

@@ -9,8 +9,8 @@ import { type LayerCompression, MEDIA_TYPE } from "../../core/media-types.ts";
 import { parseRfc3339, type Timespec } from "../../core/timespec.ts";
 import { verified } from "../../core/verified.ts";
 import type { CallOptions } from "../engine.ts";
+import { type SpoolOptions, spool } from "../spool.ts";
 import { verifiedTar } from "../tree/layer-stream.ts";
-import { type SpoolOptions, spool } from "./spool.ts";
 
 /** One layer at a time is kept whose stored size is known only when all of it is made. */
 export interface MakeOptions extends CallOptions, SpoolOptions {

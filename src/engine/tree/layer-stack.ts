@@ -1,43 +1,62 @@
-import type { ImageConfig } from "../../core/config.ts";
+import { configPlatform, type ImageConfig } from "../../core/config.ts";
 import type { Digest } from "../../core/digest.ts";
-import type { Image } from "../../core/image.ts";
-import { type MergedTree, type MergeOptions, mergeLayers } from "../../view/merged-tree.ts";
+import { formatPlatform } from "../../core/platform.ts";
+import { familiarString } from "../../core/reference.ts";
+import { readRepositories, tagsOf } from "../../image/repositories.ts";
+import type { View } from "../../view/view.ts";
 import { findStores } from "../docker-root.ts";
-import { openStoredImage, type StoredImage, whileThere } from "../images/stored-image.ts";
-import { openSourceImage, type SourceCall } from "../source.ts";
+import { type StoredImage, whileThere } from "../images/stored-image.ts";
+import { type OpenedImage, openSourceImage, type SourceCall } from "../source.ts";
 import type { Stores } from "../stores.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import { imageView, type LookOptions } from "./image-view.ts";
 import { sourceLayers } from "./source-layers.ts";
 import { storedLayers } from "./stored-layers.ts";
 
-/** An image to read, of the store or of a source. */
-export interface LayerStack extends LookOptions {
+/** An image that was opened to be read, wherever it lies. */
+export interface LayerStack extends AsyncDisposable {
   readonly id: Digest;
   readonly config: ImageConfig;
+  /** `os/architecture[/variant]`. */
+  readonly platform: string;
   /** What the stored names of files are: numbers of entries, or paths. */
   readonly naming: "number" | "path";
   /** Lowest first. */
   readonly layers: readonly ImageLayer[];
+  /** Familiar names that it has where it lies, such as `nginx:latest`. */
+  names(): readonly string[];
+  /** What all layers together show; computed at the first call. */
+  view(): Promise<View>;
 }
+
+export type StackCall = SourceCall & LookOptions;
 
 /** How the image that a text names is found: `reading` opens the store, if the text names no source. */
 export interface StackFinder {
   readonly text: string;
-  readonly call: SourceCall & LookOptions;
+  readonly call: StackCall;
   readonly reading: () => Promise<Stores>;
 }
 
 /**
- * Reads something of an image, which is closed afterwards. Where an image of the store is removed meanwhile, it is
- * looked up again, as `whileThere` does.
+ * Opens an image and makes something of it. If that fails, the image is closed, else whoever gets what was made closes it.
+ * Where an image of the store is removed meanwhile, it is looked up again, as `whileThere` does.
  */
-export async function readStack<T>(finder: StackFinder, read: (stack: LayerStack) => Promise<T>): Promise<T> {
+export async function openStack<T>(finder: StackFinder, make: (stack: LayerStack) => T | Promise<T>): Promise<T> {
   const { text, call } = finder;
-  await using source = await openSourceImage(text, call);
-  if (source !== null) return await read(sourceStack(source.image, call));
+  const source = await openSourceImage(text, call);
+  if (source !== null) return await orClose(source, () => make(sourceStack(source, call)));
   const { stores, name } = await findStores(text, finder.reading);
-  return await whileThere(stores, name, (stored) => read(storedStack(stores, stored, call)));
+  return await whileThere(stores, name, (stored) => make(storedStack(stores, stored, call)));
+}
+
+/** Reads something of an image, which is closed afterwards. */
+export function readStack<T>(finder: StackFinder, read: (stack: LayerStack) => Promise<T>): Promise<T> {
+  return openStack(finder, async (stack) => {
+    const result = await read(stack);
+    await stack[Symbol.asyncDispose]();
+    return result;
+  });
 }
 
 /** As `readStack` for what is read piece by piece; the image is closed with the last piece, or when the reader has enough. */
@@ -45,33 +64,53 @@ export async function* streamStack<T>(
   finder: StackFinder,
   read: (stack: LayerStack) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
-  const { text, call } = finder;
-  await using source = await openSourceImage(text, call);
-  if (source !== null) {
-    yield* read(sourceStack(source.image, call));
-    return;
+  await using stack = await openStack(finder, (opened) => opened);
+  yield* read(stack);
+}
+
+async function orClose<T>(opened: AsyncDisposable, make: () => T | Promise<T>): Promise<T> {
+  try {
+    return await make();
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
   }
-  const { stores, name } = await findStores(text, finder.reading);
-  yield* read(storedStack(stores, openStoredImage(stores, name), call));
 }
 
-/** What all layers together show; from the cache, unless somebody wants to be told how it comes about. */
-export async function mergeStack(stack: LayerStack, options: MergeOptions): Promise<MergedTree> {
-  const { layers } = stack;
-  if (options.onHidden === undefined && options.onDuplicate === undefined) {
-    return (await imageView(layers, { ...stack, signal: options.signal })).tree;
-  }
-  return mergeLayers(
-    layers.map((layer) => layer.entries()),
-    options,
-  );
+function sourceStack(opened: OpenedImage, call: StackCall): LayerStack {
+  const { id, names, platform, config } = opened.image;
+  const layers = sourceLayers(opened.image, call);
+  return {
+    ...{ id, config, platform: formatPlatform(platform), naming: "number", layers },
+    names: () => names.map(familiarString),
+    view: viewer(layers, "number", call),
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
 }
 
-function sourceStack(image: Image, call: SourceCall & LookOptions): LayerStack {
-  const { id, config } = image;
-  return { id, config, naming: "number", layers: sourceLayers(image, call), cache: call.cache };
+function storedStack(stores: Stores, stored: StoredImage, call: StackCall): LayerStack {
+  const { id, config } = stored;
+  const layers = storedLayers(stores, stored);
+  return {
+    ...{ id, config, platform: formatPlatform(configPlatform(config)), naming: "path", layers },
+    names: () => tagsOf(readRepositories(stores.images), id).map((tag) => tag.name),
+    view: viewer(layers, "path", call),
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
 
-function storedStack(stores: Stores, image: StoredImage, { cache }: LookOptions): LayerStack {
-  return { id: image.id, config: image.config, naming: "path", layers: storedLayers(stores, image), cache };
+/** A failure is not kept: the next call tries again. */
+function viewer(
+  layers: readonly ImageLayer[],
+  naming: LayerStack["naming"],
+  { cache, signal }: StackCall,
+): () => Promise<View> {
+  let made: Promise<View> | null = null;
+  return () => {
+    made ??= imageView(layers, { cache, naming, signal });
+    made.catch(() => {
+      made = null;
+    });
+    return made;
+  };
 }

@@ -1,25 +1,15 @@
-import { configPlatform } from "../../core/config.ts";
 import type { Digest } from "../../core/digest.ts";
-import { formatPlatform } from "../../core/platform.ts";
-import { familiarString } from "../../core/reference.ts";
-import { readRepositories, tagsOf } from "../../image/repositories.ts";
 import type { RegistrySettings } from "../../source/registry/settings.ts";
 import { fromAnyError } from "../../sys/errno.ts";
 import type { View } from "../../view/view.ts";
-import { findStores, type ImageInStores } from "../docker-root.ts";
 import type { SourceCallOptions } from "../engine.ts";
-import { openStoredImage } from "../images/stored-image.ts";
 import { openStores } from "../open-stores.ts";
 import { dataRoot } from "../root.ts";
-import { type OpenedImage, openSourceImage } from "../source.ts";
 import type { ImageLayer } from "./image-layer.ts";
-import { type ImageViewOptions, imageView } from "./image-view.ts";
-import type { IndexCache } from "./layer-index/cache.ts";
 import { openCache } from "./layer-index/default-cache.ts";
+import { type LayerStack, openStack } from "./layer-stack.ts";
 import { type Provenance, provenanceOf } from "./provenance.ts";
 import { type ScanHandlers, type ScanResult, scanLayers } from "./scan.ts";
-import { sourceLayers } from "./source-layers.ts";
-import { storedLayers } from "./stored-layers.ts";
 
 export interface OpenImageOptions extends SourceCallOptions {
   /** Data root of the store, for a name that is no source. Default: as for `openEngine`. */
@@ -62,65 +52,24 @@ export interface Image extends AsyncDisposable {
  */
 export async function openImage(source: string, options: OpenImageOptions = {}): Promise<Image> {
   try {
-    const opened = await openSourceImage(source, options);
-    const cache = openCache(options.cacheDirectory);
-    if (opened !== null) return await orClose(opened, () => imageOfSource(opened, { ...options, cache }));
-    const root = dataRoot(options.root);
-    const own = () => openStores({ root, storageOptions: new Map() }, "read");
-    return imageOfStores(await findStores(source, own), { ...options, cache });
+    const finder = {
+      text: source,
+      call: { ...options, cache: openCache(options.cacheDirectory) },
+      reading: () => openStores({ root: dataRoot(options.root), storageOptions: new Map() }, "read"),
+    };
+    return await openStack(finder, (stack) => imageOf(stack, options.signal));
   } catch (error) {
     throw fromAnyError(error);
   }
 }
 
-async function orClose<T>(opened: AsyncDisposable, make: () => T): Promise<T> {
-  try {
-    return make();
-  } catch (error) {
-    await opened[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-type OpenedOptions = OpenImageOptions & { readonly cache: IndexCache | null };
-
-function imageOfSource(opened: OpenedImage, options: OpenedOptions): Image {
-  const { id, names, platform, config } = opened.image;
+function imageOf(stack: LayerStack, signal: AbortSignal | undefined): Image {
+  const { id, platform, config, layers } = stack;
   return {
-    ...{ id, names: names.map(familiarString), platform: formatPlatform(platform), config: config.raw },
-    ...reading(sourceLayers(opened.image, options), { ...options, naming: "number" }),
-    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
-  };
-}
-
-function imageOfStores({ stores, name }: ImageInStores, options: OpenedOptions): Image {
-  const stored = openStoredImage(stores, name);
-  const { id, config } = stored;
-  const names = tagsOf(readRepositories(stores.images), id).map((tag) => tag.name);
-  return {
-    ...{ id, names, platform: formatPlatform(configPlatform(config)), config: config.raw },
-    ...reading(storedLayers(stores, stored), { ...options, naming: "path" }),
-    [Symbol.asyncDispose]: async () => {},
-  };
-}
-
-function reading(
-  layers: readonly ImageLayer[],
-  options: ImageViewOptions,
-): Pick<Image, "layers" | "view" | "provenance" | "scan"> {
-  let made: Promise<View> | null = null;
-  const view = (): Promise<View> => {
-    made ??= imageView(layers, options);
-    // A failure is not kept: the next call tries again.
-    made.catch(() => {
-      made = null;
-    });
-    return made;
-  };
-  return {
-    layers,
-    view,
+    ...{ id, names: stack.names(), platform, config: config.raw, layers },
+    view: () => stack.view(),
     provenance: (path) => provenanceOf(layers, Buffer.from(path)),
-    scan: (handlers) => scanLayers(layers, handlers, options.signal),
+    scan: (handlers) => scanLayers(layers, handlers, signal),
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
 }

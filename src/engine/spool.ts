@@ -1,15 +1,21 @@
 import { createHash } from "node:crypto";
-import { throwIfCancelled } from "../../core/cancellation.ts";
-import type { OutgoingBlob } from "../../core/destination.ts";
-import { digestFromHex } from "../../core/digest.ts";
-import { readExtent } from "../../source/extent.ts";
-import { openSpoolFile } from "../../source/spool-file.ts";
+import { throwIfCancelled } from "../core/cancellation.ts";
+import type { OutgoingBlob } from "../core/destination.ts";
+import { digestFromHex } from "../core/digest.ts";
+import type { Extent } from "../core/image.ts";
+import { readExtent } from "../source/extent.ts";
+import { openSpoolFile } from "../source/spool-file.ts";
 
 export interface SpoolOptions {
   readonly spoolDirectory: string;
   /** Called before so many bytes are kept there; what it throws ends it. */
   readonly beforeSpooling?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** What is kept, also for threads that read it where it lies. */
+export interface Spooled extends OutgoingBlob, AsyncDisposable {
+  readonly extent: Extent;
 }
 
 /**
@@ -19,7 +25,7 @@ export interface SpoolOptions {
 export async function spool(
   bytes: AsyncIterable<Uint8Array>,
   { spoolDirectory, beforeSpooling, signal }: SpoolOptions,
-): Promise<OutgoingBlob & AsyncDisposable> {
+): Promise<Spooled> {
   const { file, write } = await openSpoolFile(spoolDirectory);
   try {
     const hash = createHash("sha256");
@@ -35,6 +41,7 @@ export async function spool(
     return {
       digest: digestFromHex(hash.digest("hex")),
       size,
+      extent,
       open: () => readExtent(extent, "temporary file"),
       [Symbol.asyncDispose]: () => file.close(),
     };

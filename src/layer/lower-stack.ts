@@ -1,8 +1,10 @@
-import { openDirectory, readlinkat } from "../../sys/at.ts";
-import { ELOOP, ENOENT, ENOTDIR, systemError } from "../../sys/errno.ts";
-import { close } from "../../sys/file.ts";
-import { type Stat, tryStatat } from "../../sys/stat.ts";
-import { getXattr } from "../../sys/xattr.ts";
+import { check, openDirectory, readlinkat, tryOpenat } from "../sys/at.ts";
+import { ELOOP, ENOENT, ENOTDIR, systemError } from "../sys/errno.ts";
+import { close } from "../sys/file.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../sys/flags.ts";
+import { readDirectory } from "../sys/read-dir.ts";
+import { type Stat, tryStatat } from "../sys/stat.ts";
+import { getXattr } from "../sys/xattr.ts";
 
 /** A node of the union of the layers below. `path` is the key of its parent joined with its name. */
 export interface LowerNode {
@@ -13,6 +15,8 @@ export interface LowerNode {
 }
 
 const OPAQUE_XATTRS = ["trusted.overlay.opaque", "user.overlay.opaque"];
+
+const HERE = Buffer.from(".");
 
 /**
  * The union of overlay directories as overlayfs would show it, looked up without mounting: whiteouts, opaque
@@ -37,8 +41,17 @@ export class LowerStack implements Disposable {
   root(): LowerNode | null {
     const rootFd = this.#roots[0];
     if (rootFd === undefined) return null;
-    const here = Buffer.from(".");
-    return { stat: tryStatat(rootFd, here) as Stat, rootFd, path: here };
+    return { stat: tryStatat(rootFd, HERE) as Stat, rootFd, path: HERE };
+  }
+
+  /** What the union shows in the directory at `key`, by the bytes of the names. */
+  list(key: string): Buffer[] {
+    const path = key === "" ? HERE : Buffer.from(key, "latin1");
+    const names = new Set(this.#directories(key).flatMap((rootFd) => namesBelow(rootFd, path)));
+    return [...names]
+      .filter((name) => this.find(key, name) !== null)
+      .sort()
+      .map((name) => Buffer.from(name, "latin1"));
   }
 
   readlink(node: LowerNode): Buffer {
@@ -74,6 +87,16 @@ export class LowerStack implements Disposable {
     const { directories } = this.#look(slash === -1 ? "" : key.slice(0, slash), key.slice(slash + 1));
     this.#contributors.set(key, directories);
     return directories;
+  }
+}
+
+/** As latin1. */
+function namesBelow(rootFd: number, path: Buffer): string[] {
+  const fd = check(tryOpenat(rootFd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), "open directory", path);
+  try {
+    return readDirectory(fd).map(({ name }) => name.toString("latin1"));
+  } finally {
+    close(fd);
   }
 }
 

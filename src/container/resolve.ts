@@ -1,0 +1,39 @@
+import { LayerfsError, printable } from "../core/errors.ts";
+import { type Container, type ContainerStore, listContainerIDs, listContainers, readContainer } from "./container.ts";
+
+/**
+ * The container that `text` names, by Docker's order: its id in full, its name (a `/` before it does no harm), the
+ * beginning of its id. Fails with NOT_FOUND, AMBIGUOUS.
+ */
+export function resolveContainer(store: ContainerStore, text: string): Container {
+  if (text === "") throw new LayerfsError("USAGE", "No container name or ID supplied");
+  const found = byID(store, text) ?? byName(store, text) ?? byPrefix(store, text);
+  if (found !== null) return found;
+  throw new LayerfsError("NOT_FOUND", `No such container: ${printable(text)}`, {
+    hint: "`layerfs ps -a` lists what is here",
+  });
+}
+
+/** The container that has a name, without its `/`; null where it is free. */
+export function containerNamed(store: ContainerStore, name: string): Container | null {
+  return listContainers(store).find((container) => container.name === name) ?? null;
+}
+
+function byID(store: ContainerStore, text: string): Container | null {
+  return /^[0-9a-f]{64}$/.test(text) ? readContainer(store, text) : null;
+}
+
+function byName(store: ContainerStore, text: string): Container | null {
+  return containerNamed(store, text.replace(/^\//, ""));
+}
+
+function byPrefix(store: ContainerStore, text: string): Container | null {
+  if (!/^[0-9a-f]{1,63}$/.test(text)) return null;
+  const containers = listContainerIDs(store)
+    .filter((id) => id.startsWith(text))
+    .flatMap((id) => readContainer(store, id) ?? []);
+  if (containers.length <= 1) return containers[0] ?? null;
+  throw new LayerfsError("AMBIGUOUS", `multiple IDs found with provided prefix: ${text}`, {
+    hint: "give more digits of the id",
+  });
+}

@@ -1,0 +1,72 @@
+import { readlinkat } from "../sys/at.ts";
+import { systemError } from "../sys/errno.ts";
+import { type Stat, tryStatat } from "../sys/stat.ts";
+import { layerXattrs } from "./layer-xattrs.ts";
+
+/** A node in one of two trees that are compared. The descriptor is valid until the next step of the walk. */
+export interface ComparedNode {
+  readonly stat: Stat;
+  readonly directory: number;
+  /** Leads from `directory` to the node; "." for the root. */
+  readonly name: Buffer;
+}
+
+/** A name of one tree or both, as it is now; what is removed, as it was. */
+export interface Comparison extends ComparedNode {
+  readonly kind: Change;
+  /** Bytes, without a leading slash; empty for the root. */
+  readonly path: Buffer;
+}
+
+export type Change = "added" | "changed" | "same" | "removed";
+
+export interface CompareOptions {
+  /** Take sockets for absent, as a layer cannot hold them. */
+  readonly withoutSockets: boolean;
+  /** A directory of which only the time differs is changed too. */
+  readonly directoryTimes?: boolean;
+}
+
+/**
+ * "changed" is Docker's rule: another type, mode, owner, device number, link target, capability or `user.` attribute,
+ * and for all but directories another size or modification time. Where one of two times has no nanoseconds, as a tar may
+ * have cut them off, seconds decide.
+ */
+export function changeOf(old: ComparedNode | null, current: ComparedNode, options: CompareOptions): Change {
+  if (old === null) return "added";
+  return isSame(old, current, options) ? "same" : "changed";
+}
+
+/** Null for a node that is not to be seen. Fails as `systemError`. */
+export function statOf(directory: number, name: Buffer, options: CompareOptions): Stat | null {
+  const stat = tryStatat(directory, name);
+  if (typeof stat === "number") throw systemError(stat, "look at", name);
+  return isSeen(stat, options) ? stat : null;
+}
+
+export function isSeen(stat: Stat, { withoutSockets }: CompareOptions): boolean {
+  return stat.kind !== "socket" || !withoutSockets;
+}
+
+function isSame(old: ComparedNode, current: ComparedNode, { directoryTimes = false }: CompareOptions): boolean {
+  const [a, b] = [old.stat, current.stat];
+  if (a.kind !== b.kind || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
+  if (a.rdevMajor !== b.rdevMajor || a.rdevMinor !== b.rdevMinor) return false;
+  if (a.kind !== "directory" && a.size !== b.size) return false;
+  if ((a.kind !== "directory" || directoryTimes) && !isSameTime(a, b)) return false;
+  if (a.kind === "symlink" && !linkTarget(old).equals(linkTarget(current))) return false;
+  return isSameXattrs(layerXattrs(old.directory, old.name), layerXattrs(current.directory, current.name));
+}
+
+function isSameTime({ mtime: a }: Stat, { mtime: b }: Stat): boolean {
+  if (a.seconds !== b.seconds) return false;
+  return a.nanoseconds === b.nanoseconds || a.nanoseconds === 0 || b.nanoseconds === 0;
+}
+
+function linkTarget({ directory, name }: ComparedNode): Buffer {
+  return readlinkat(directory, name);
+}
+
+function isSameXattrs(old: ReadonlyMap<string, Buffer>, current: ReadonlyMap<string, Buffer>): boolean {
+  return old.size === current.size && [...old].every(([key, value]) => current.get(key)?.equals(value) === true);
+}
