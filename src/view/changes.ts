@@ -1,6 +1,7 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { type LayerTarget, memoryTarget } from "./memory-target.ts";
 import type { HiddenNode, LayerEntries, MergedTree } from "./merged-tree.ts";
 import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
@@ -25,21 +26,23 @@ export interface ChangedTree {
  * layer names again with the attributes that it has is no change.
  */
 export async function mergeWithChanges(
-  layers: readonly LayerEntries[],
+  layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
   signal: AbortSignal | undefined,
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
-  for (const [index, entries] of layers.entries()) {
+  let index = 0;
+  for await (const entries of layers) {
     const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
     const changes = changeset(layer, { duplicates: "last-wins" });
-    for await (const { entry, storedName } of entries) {
+    await eachEntry(entries, signal, ({ entry, storedName }) => {
       layer.storedAt(nameKey(storedName));
       changes.add(entry);
-    }
+    });
     throwIfCancelled(signal);
+    index++;
   }
-  return { tree: { root: target.root, layers: layers.length }, changes: notes.changes, deleted: notes.deleted };
+  return { tree: { root: target.root, layers: index }, changes: notes.changes, deleted: notes.deleted };
 }
 
 class Notes {

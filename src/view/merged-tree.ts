@@ -1,8 +1,8 @@
-import { setImmediate } from "node:timers/promises";
 import { throwIfCancelled } from "../core/cancellation.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { memoryTarget } from "./memory-target.ts";
 import type { DirectoryNode, PlacedNode } from "./node.ts";
 
@@ -46,6 +46,8 @@ export interface MergeOptions {
    */
   readonly onHidden?: ((hidden: HiddenNode) => void) | undefined;
   readonly onDuplicate?: ((duplicate: DuplicatePath) => void) | undefined;
+  /** Called for each entry, before it does something; `layer` is its layer's index. */
+  readonly onEntry?: ((entry: TarEntry, layer: number) => void) | undefined;
   /** Called for each entry that has made a node, once it has; `path` is the key of the node's real path. */
   readonly onNode?: ((made: { readonly path: string; readonly entry: TarEntry }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -81,9 +83,6 @@ export async function* growTree(
   }
 }
 
-/** Entries, already in memory, that are joined before other work of the thread has its turn: reading further layers, say. */
-const AT_A_TIME = 128;
-
 type LayerTarget = ReturnType<ReturnType<typeof memoryTarget>["layer"]>;
 
 async function mergeLayer(
@@ -96,21 +95,10 @@ async function mergeLayer(
     duplicates: "last-wins",
     onDuplicate: (path) => options.onDuplicate?.({ layer, path }),
   });
-  const add = ({ entry, storedName }: LayerEntry): void => {
+  await eachEntry(entries, options.signal, ({ entry, storedName }) => {
+    options.onEntry?.(entry, layer);
     target.storedAt(nameKey(storedName));
     const { path } = changes.add(entry);
     if (path !== null) options.onNode?.({ path, entry });
-  };
-  if (Symbol.asyncIterator in entries) {
-    for await (const entry of entries) add(entry);
-    return;
-  }
-  let left = AT_A_TIME;
-  for (const entry of entries) {
-    add(entry);
-    if (--left > 0) continue;
-    left = AT_A_TIME;
-    throwIfCancelled(options.signal);
-    await setImmediate();
-  }
+  });
 }

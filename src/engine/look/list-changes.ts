@@ -5,6 +5,7 @@ import { resolve, walk } from "../../view/lookup.ts";
 import type { LeafNode, PlacedNode } from "../../view/node.ts";
 import type { ReadOptions, TreeNode } from "../engine.ts";
 import { readStack, type StackFinder } from "../tree/layer-stack.ts";
+import { readTogether } from "../tree/read-together.ts";
 import { describeNode } from "./describe-node.ts";
 
 export interface ChangesOptions extends ReadOptions {
@@ -41,10 +42,7 @@ export function listChanges(finder: StackFinder, path: string, options: ChangesO
       throw new LayerfsError("NOT_FOUND", `there is no layer ${layer + 1}: the image has ${layers.length}`);
     }
     const read = layers.slice(0, layer === undefined ? undefined : layer + 1);
-    const merged = await mergeWithChanges(
-      read.map((each) => each.entries()),
-      options.signal,
-    );
+    const merged = await mergeWithChanges(readTogether(read, options.signal), options.signal);
     return select(merged, path, options);
   });
 }

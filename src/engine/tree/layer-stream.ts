@@ -1,5 +1,5 @@
 import { decompress } from "../../compression/decompress.ts";
-import { type Digest, digestHex } from "../../core/digest.ts";
+import { type Digest, digestAlgorithm, digestHex } from "../../core/digest.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import type { Layer } from "../../core/image.ts";
 import { mismatch, verified } from "../../core/verified.ts";
@@ -159,14 +159,15 @@ export async function* verifiedTar(
   );
   // Of a layer that is not packed one digest is enough.
   const stored =
-    blobDigest === undefined || blobDigest === diffID ? bytes : verified(bytes, { digest: blobDigest }, "layer blob");
+    blobDigest === undefined || blobDigest === diffID ? bytes : verifiedByPool(bytes, blobDigest, "layer blob");
   const tar = points === null ? decompress(stored) : inflateAll(stored, points);
-  yield* verifiedByPool(tar, diffID);
+  yield* verifiedByPool(tar, diffID, "layer");
   onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
 }
 
-/** As `verified`, but a chunk is hashed on another thread while it is looked at. A diffID here is always a SHA-256. */
-async function* verifiedByPool(source: AsyncIterable<Buffer>, digest: Digest): AsyncGenerator<Buffer> {
+/** As `verified`, but a chunk is hashed on another thread while it is looked at, if it is by SHA-256. */
+async function* verifiedByPool(source: AsyncIterable<Buffer>, digest: Digest, object: string): AsyncGenerator<Buffer> {
+  if (digestAlgorithm(digest) !== "sha256") return yield* verified(source, { digest }, object);
   using hash = threadedSha256();
   for await (const chunk of source) {
     const hashed = hash.update(chunk);
@@ -177,7 +178,7 @@ async function* verifiedByPool(source: AsyncIterable<Buffer>, digest: Digest): A
     }
   }
   const found = hash.hex();
-  if (found !== digestHex(digest)) throw mismatch("layer", digest, `its bytes have the digest sha256:${found}`);
+  if (found !== digestHex(digest)) throw mismatch(object, digest, `its bytes have the digest sha256:${found}`);
 }
 
 async function* counted(source: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Buffer> {
