@@ -31,7 +31,10 @@ interface GlobalOptions {
 
 const GROUP = "Global options:";
 
-/** Gives a command, or the program itself, the options that may stand before and after the verb. */
+/**
+ * Gives a command, or the program itself, the options that may stand before and after the verb. A command that has a `-v` of
+ * its own, as Docker's has, keeps it.
+ */
 export function addGlobalOptions(command: Command): void {
   const options = [
     new Option("--root <dir>", "data root (default: $LAYERFS_ROOT, else /var/lib/layerfs or the user's own)"),
@@ -45,7 +48,9 @@ export function addGlobalOptions(command: Command): void {
     ),
   ];
   for (const option of options) command.addOption(option.helpGroup(GROUP));
-  command.optionsGroup(GROUP).version(`layerfs version ${packageVersion()}`, "-v, --version", "print the version");
+  const isTaken = command.options.some(({ short }) => short === "-v");
+  const flags = isTaken ? "--version" : "-v, --version";
+  command.optionsGroup(GROUP).version(`layerfs version ${packageVersion()}`, flags, "print the version");
   command.addHelpOption(new Option("-h, --help", "print this help").helpGroup(GROUP));
 }
 
@@ -80,7 +85,7 @@ export function registryOptions(): Option[] {
   ];
 }
 
-function collect(text: string, before: readonly string[] = []): readonly string[] {
+export function collect(text: string, before: readonly string[] = []): readonly string[] {
   return [...before, text];
 }
 

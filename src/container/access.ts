@@ -1,9 +1,10 @@
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
-import { readContainerRecord } from "../layer/container-records.ts";
+import { containerLockPath, readContainerRecord } from "../layer/container-records.ts";
 import { type OpenTree, openTree } from "../mount/detached.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
 import { acquireLock, type Lock, tryLock } from "../sys/lock.ts";
+import { lockHolders } from "../sys/lock-holders.ts";
 import { mountNamespace } from "../sys/namespace.ts";
 import type { Container, ContainerStore } from "./container.ts";
 import { openLayerTree } from "./read-write-layer.ts";
@@ -58,9 +59,20 @@ export async function holdContainer(
   }
 }
 
-/** For who removes, mounts or unmounts it; null while somebody uses it. The caller holds the store's exclusive lock. */
-export function tryHoldAlone(store: ContainerStore, id: string): Lock | null {
-  return tryLock(lockPath(store, id), "exclusive");
+/**
+ * For who removes, mounts or unmounts it, which is `action`; the caller holds the store's exclusive lock. Null where there is
+ * no read-write layer to use. Fails with CONFLICT while somebody uses it, naming the process.
+ */
+export function holdAlone(store: ContainerStore, { id, name }: Container, action: string): Lock | null {
+  const path = containerLockPath(store.layers.layout, id);
+  if (!existsSync(path)) return null;
+  const lock = tryLock(path, "exclusive");
+  if (lock !== null) return lock;
+  const pids = lockHolders(path);
+  const users = pids.length === 0 ? "a program uses it" : `in use by process ${pids.join(", ")}`;
+  throw new LayerfsError("CONFLICT", `cannot ${action} container ${name ?? id}: ${users}`, {
+    hint: "wait until that program has ended",
+  });
 }
 
 /** Its mount by `layerfs mount`, in whichever namespace. It comes and goes only while its lock is held alone. */
@@ -94,15 +106,14 @@ async function lockLayer(
   signal: AbortSignal | undefined,
 ): Promise<Lock> {
   try {
-    return await acquireLock(lockPath(store, container.id), mode, { signal, timeoutMs: Number.POSITIVE_INFINITY });
+    return await acquireLock(containerLockPath(store.layers.layout, container.id), mode, {
+      signal,
+      timeoutMs: Number.POSITIVE_INFINITY,
+    });
   } catch (error) {
     if (isLayerfsError(error) && error.errno === "ENOENT") throw gone(container);
     throw error;
   }
-}
-
-function lockPath({ layers: { layout } }: ContainerStore, id: string): string {
-  return join(layout.mounts, id, "mount-id");
 }
 
 function gone({ id }: Container): LayerfsError {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError } from "../core/errors.ts";
+import { asRecord, type JsonRecord } from "../core/json-record.ts";
 import { type ContainerRecord, readContainerRecord } from "../layer/container-records.ts";
 import { readNames } from "../layer/records.ts";
 import type { LayerStore } from "../layer/store.ts";
@@ -10,8 +11,6 @@ import { readIfThere } from "../sys/read-if-there.ts";
 
 /** A container in the words of `docker ps`. */
 export type ContainerState = "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
-
-export type JsonRecord = Readonly<Record<string, unknown>>;
 
 /** A container of the data root, whoever made it (moby, container/container.go). It is read-only: a picture of the disk. */
 export interface Container {
@@ -85,11 +84,6 @@ export function readContainer(store: ContainerStore, id: string): Container | nu
 
 export function isRunning({ state }: Container): boolean {
   return state === "running" || state === "paused" || state === "restarting";
-}
-
-/** A value of a document as a record; empty for anything else. */
-export function asRecord(value: unknown): JsonRecord {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonRecord) : {};
 }
 
 /** Of a damaged record nothing is known. */

@@ -7,11 +7,17 @@ import { type Container, type ContainerStore, listContainerIDs, listContainers, 
  */
 export function resolveContainer(store: ContainerStore, text: string): Container {
   if (text === "") throw new LayerfsError("USAGE", "No container name or ID supplied");
-  const found = byID(store, text) ?? byName(store, text) ?? byPrefix(store, text);
+  const found = findContainer(store, text);
   if (found !== null) return found;
   throw new LayerfsError("NOT_FOUND", `No such container: ${printable(text)}`, {
     hint: "`layerfs ps -a` lists what is here",
   });
+}
+
+/** The same for a word that may be something else: null where no container has it. */
+export function findContainer(store: ContainerStore, text: string): Container | null {
+  if (!/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(text)) return null;
+  return byID(store, text) ?? byName(store, text) ?? byPrefix(store, text);
 }
 
 /** The container that has a name, without its `/`; null where it is free. */

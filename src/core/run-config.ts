@@ -1,5 +1,7 @@
+import { asRecord, isRecord, type JsonRecord } from "./json-record.ts";
+
 /** How containers run, with Docker's field names. */
-export type RunConfigDocument = Readonly<Record<string, unknown>>;
+export type RunConfigDocument = JsonRecord;
 
 /** Fields of a container's config in Docker's order (moby, api/types/container/config.go), and their empty values. */
 const RUN_CONFIG_FIELDS: readonly (readonly [name: string, empty: unknown])[] = [
@@ -38,7 +40,7 @@ const MAPS: readonly string[] = ["ExposedPorts", "Volumes", "Labels"];
  * not empty, in its order. What is no object counts as an empty config; fields that Docker does not know are left out.
  */
 export function normaliseRunConfig(value: unknown): RunConfigDocument {
-  const found = isRecord(value) ? value : {};
+  const found = asRecord(value);
   const fields = RUN_CONFIG_FIELDS.map(([name, empty]): [string, unknown] => {
     const field = found[name] ?? empty;
     return [name, empty === undefined && isEmpty(field) ? undefined : normalised(name, field)];
@@ -56,8 +58,4 @@ function normalised(name: string, field: unknown): unknown {
 function isEmpty(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return !value;
   return Object.keys(value).length === 0;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,7 +4,9 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { DuplicatePath } from "../view/merged-tree.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
+import type { ContainerTasks } from "./containers/container-tasks.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
 import type { ImportedImage, ImportOptions } from "./incoming/import-tar.ts";
 import type { TarInput } from "./incoming/layer-tar.ts";
@@ -38,6 +40,8 @@ export interface EngineOptions {
   readonly registries?: RegistrySettings | undefined;
   /** Told of requests that are repeated where an image is read in its registry; `pull` and `push` tell their `onProgress`. */
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
+  /** Told of the paths that layers of an image hold more than once, where it is looked into: the last entry counts. */
+  readonly onDuplicates?: ((duplicates: readonly DuplicatePath[]) => void) | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
   readonly maxConcurrentDownloads?: number | undefined;
 }
@@ -200,11 +204,13 @@ export interface RemovedImage {
 }
 
 export interface MountRequest {
-  /** Name or id. */
+  /** Name or id of a container or, where no container has it, of an image. */
   readonly image: string;
+  /** What the name is of, where it is of both. */
+  readonly type?: "container" | "image" | undefined;
   /** Default: a directory below the data root. It must exist if it is given. */
   readonly target?: string | undefined;
-  /** A layer of its own on top takes the changes; it is thrown away by `unmount` with `discard`. */
+  /** Of an image: a layer of its own takes the changes, until `unmount` with `discard`. A container is always writable. */
   readonly readWrite?: boolean | undefined;
 }
 
@@ -218,15 +224,16 @@ export interface DirectoriesMountRequest {
 
 export interface MountSummary {
   readonly target: string;
-  /** Id and first name of the image; null for a union of plain directories. */
+  /** Id and first name of the image, null for other mounts. */
   readonly image: { readonly id: Digest; readonly name: string | null } | null;
+  readonly container: { readonly id: string; readonly name: string | null } | null;
   readonly readWrite: boolean;
   /** False where the kernel does not have it any more (after a restart, say) and only its read-write layer is left. */
   readonly mounted: boolean;
 }
 
 export interface UnmountRequest {
-  /** Directory of a mount, or name or id of an image that is mounted once; what begins with `/` or `./` is a directory. */
+  /** Directory of a mount, or a container or image that is mounted in one place; what begins with `/` or `./` is a directory. */
   readonly target: string;
   /** Throw away what was changed in a read-write mount; without it such a mount with changes stays. */
   readonly discard?: boolean | undefined;
@@ -263,7 +270,7 @@ export interface Change {
  * One method a user task. An engine keeps no truth in memory: each call reads the disk under the store's lock, so any
  * number of engines in any number of processes may work on one root. Errors are LayerfsError.
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine extends AsyncDisposable, ContainerTasks {
   readonly root: string;
 
   /** Loads every image of a source. Several calls at once, also in other processes, unpack a layer once. */

@@ -5,6 +5,7 @@ import type { RegistryClient } from "../source/registry/registry-client.ts";
 import { parseSourceName } from "../source/source-name.ts";
 import { fromAnyError } from "../sys/errno.ts";
 import type { Lock } from "../sys/lock.ts";
+import { containerTasks } from "./containers/container-tasks.ts";
 import { findStores, parseDockerRoot } from "./docker-root.ts";
 import { isHeldByDockerd, keepOutDockerd, keepOutFirstDockerd } from "./dockerd.ts";
 import type { Engine, EngineOptions, ReadOptions } from "./engine.ts";
@@ -46,11 +47,19 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
-    call: { ...call, cache, ...reach },
+    call: { ...call, cache, ...reach, onDuplicates: options.onDuplicates },
     reading,
   });
+  const containers = containerTasks({ reading, writing, pool });
   return {
     root,
+    createContainer: told(containers.createContainer),
+    containers: told(containers.containers),
+    inspectContainer: told(containers.inspectContainer),
+    removeContainer: told(containers.removeContainer),
+    renameContainer: told(containers.renameContainer),
+    diff: told(containers.diff),
+    commit: told(containers.commit),
     load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
     import: told(async (input, call = {}) => tasks.importTar(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {
@@ -119,7 +128,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     mount: told(async (request) => {
       refuseSource(request.image, "mounted");
       if (!request.readWrite && isReadOnly(root)) return tasks.mountUnrecorded(await reading(), request);
-      return tasks.mountImage(await writing(), request);
+      return tasks.mountNamed(await writing(), request);
     }),
     mountDirectories: told(tasks.mountDirectories),
     unmount: told(async (request) => {

@@ -1,5 +1,6 @@
 import { readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { hideHalfMadeContainers } from "../container/records.ts";
 import { sweepBlobs } from "../content/sweep.ts";
 import { readNames } from "../layer/records.ts";
 import { recover } from "../layer/remove.ts";
@@ -43,6 +44,7 @@ export async function recoverAll(stores: Stores): Promise<void> {
   );
   sweepBlobs(join(own, BLOBS), { keepSince: Date.now() - KEEP_BLOBS_MS, maxBytes: KEEP_BLOB_BYTES });
   removeUnusedTargets(stores);
+  hideHalfMadeContainers(stores);
   await recover(stores.layers);
 }
 

@@ -5,6 +5,9 @@ import { type Later, type LaterStream, later, laterStream } from "./later.ts";
 export const checkImages: Later<typeof import("./check/check.ts").checkImages> = later(
   async () => (await import("./check/check.ts")).checkImages,
 );
+export const commitContainer: Later<typeof import("./containers/commit-container.ts").commitContainer> = later(
+  async () => (await import("./containers/commit-container.ts")).commitContainer,
+);
 export const compareImages: Later<typeof import("./look/compare-images.ts").compareImages> = later(
   async () => (await import("./look/compare-images.ts")).compareImages,
 );
@@ -16,6 +19,24 @@ export const copyOut: Later<typeof import("./look/copy-out.ts").copyOut> = later
 );
 export const copyToStore: Later<typeof import("./outgoing/copy-to-store.ts").copyToStore> = later(
   async () => (await import("./outgoing/copy-to-store.ts")).copyToStore,
+);
+export const createContainer: Later<typeof import("./containers/create-container.ts").createContainer> = later(
+  async () => (await import("./containers/create-container.ts")).createContainer,
+);
+export const inspectContainer: Later<typeof import("./containers/inspect-container.ts").inspectContainer> = later(
+  async () => (await import("./containers/inspect-container.ts")).inspectContainer,
+);
+export const summarizeContainers: Later<typeof import("./containers/list-containers.ts").summarizeContainers> = later(
+  async () => (await import("./containers/list-containers.ts")).summarizeContainers,
+);
+export const removeContainer: Later<typeof import("./containers/remove-container.ts").removeContainer> = later(
+  async () => (await import("./containers/remove-container.ts")).removeContainer,
+);
+export const renameContainer: Later<typeof import("./containers/rename-container.ts").renameContainer> = later(
+  async () => (await import("./containers/rename-container.ts")).renameContainer,
+);
+export const diffContainer: Later<typeof import("./containers/diff-container.ts").diffContainer> = later(
+  async () => (await import("./containers/diff-container.ts")).diffContainer,
 );
 export const explain: Later<typeof import("./explain/explain.ts").explain> = later(
   async () => (await import("./explain/explain.ts")).explain,
@@ -70,8 +91,8 @@ export const listMounts: Later<typeof import("./rootfs/mounting.ts").listMounts>
 export const mountDirectories: Later<typeof import("./rootfs/mounting.ts").mountDirectories> = later(
   async () => (await import("./rootfs/mounting.ts")).mountDirectories,
 );
-export const mountImage: Later<typeof import("./rootfs/mounting.ts").mountImage> = later(
-  async () => (await import("./rootfs/mounting.ts")).mountImage,
+export const mountNamed: Later<typeof import("./rootfs/mounting.ts").mountNamed> = later(
+  async () => (await import("./rootfs/mounting.ts")).mountNamed,
 );
 export const mountUnrecorded: Later<typeof import("./rootfs/mounting.ts").mountUnrecorded> = later(
   async () => (await import("./rootfs/mounting.ts")).mountUnrecorded,

@@ -27,6 +27,11 @@ export function readParents(layout: ImageLayout): Map<Digest, Digest> {
   return parents;
 }
 
+/** Durable. The image itself may follow: until it is there nobody takes note of the record. */
+export function writeParent(layout: ImageLayout, id: Digest, parent: Digest): void {
+  writeRecord(layout, id, PARENT, parent);
+}
+
 /** When the image last got a name by `tag`: RFC 3339, null for never. */
 export function readLastTagTime(layout: ImageLayout, id: Digest): string | null {
   return readIfThere(join(metadataPath(layout, id), LAST_TAG_TIME));
@@ -34,10 +39,13 @@ export function readLastTagTime(layout: ImageLayout, id: Digest): string | null 
 
 /** Durable. Written as dockerd does: in UTC, without zeros at the end of the fraction. */
 export function writeLastTagTime(layout: ImageLayout, id: Digest, time: Date): void {
+  writeRecord(layout, id, LAST_TAG_TIME, time.toISOString().replace(/\.?0*Z$/, "Z"));
+}
+
+function writeRecord(layout: ImageLayout, id: Digest, name: string, text: string): void {
   const directory = metadataPath(layout, id);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const text = time.toISOString().replace(/\.?0*Z$/, "Z");
-  writeFileDurably(join(directory, LAST_TAG_TIME), text, { mode: 0o600 });
+  writeFileDurably(join(directory, name), text, { mode: 0o600 });
   fsyncDirectory(layout.metadata);
 }
 

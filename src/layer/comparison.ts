@@ -25,6 +25,8 @@ export interface CompareOptions {
   readonly withoutSockets: boolean;
   /** A directory of which only the time differs is changed too. */
   readonly directoryTimes?: boolean;
+  /** Of the extended attributes only capabilities count, as for `docker diff`. */
+  readonly capabilitiesOnly?: boolean;
 }
 
 /**
@@ -48,14 +50,14 @@ export function isSeen(stat: Stat, { withoutSockets }: CompareOptions): boolean 
   return stat.kind !== "socket" || !withoutSockets;
 }
 
-function isSame(old: ComparedNode, current: ComparedNode, { directoryTimes = false }: CompareOptions): boolean {
+function isSame(old: ComparedNode, current: ComparedNode, options: CompareOptions): boolean {
   const [a, b] = [old.stat, current.stat];
   if (a.kind !== b.kind || a.mode !== b.mode || a.uid !== b.uid || a.gid !== b.gid) return false;
   if (a.rdevMajor !== b.rdevMajor || a.rdevMinor !== b.rdevMinor) return false;
   if (a.kind !== "directory" && a.size !== b.size) return false;
-  if ((a.kind !== "directory" || directoryTimes) && !isSameTime(a, b)) return false;
+  if ((a.kind !== "directory" || options.directoryTimes) && !isSameTime(a, b)) return false;
   if (a.kind === "symlink" && !linkTarget(old).equals(linkTarget(current))) return false;
-  return isSameXattrs(layerXattrs(old.directory, old.name), layerXattrs(current.directory, current.name));
+  return isSameXattrs(xattrsOf(old, options), xattrsOf(current, options));
 }
 
 function isSameTime({ mtime: a }: Stat, { mtime: b }: Stat): boolean {
@@ -67,6 +69,13 @@ function linkTarget({ directory, name }: ComparedNode): Buffer {
   return readlinkat(directory, name);
 }
 
-function isSameXattrs(old: ReadonlyMap<string, Buffer>, current: ReadonlyMap<string, Buffer>): boolean {
+function xattrsOf({ directory, name }: ComparedNode, { capabilitiesOnly = false }: CompareOptions): Xattrs {
+  const all = layerXattrs(directory, name);
+  return capabilitiesOnly ? new Map([...all].filter(([key]) => key === "security.capability")) : all;
+}
+
+type Xattrs = ReadonlyMap<string, Buffer>;
+
+function isSameXattrs(old: Xattrs, current: Xattrs): boolean {
   return old.size === current.size && [...old].every(([key, value]) => current.get(key)?.equals(value) === true);
 }

@@ -1,18 +1,9 @@
 import { LayerfsError, printable } from "../core/errors.ts";
-import { check, readlinkat, tryOpenat } from "../sys/at.ts";
-import { close, pread } from "../sys/file.ts";
-import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../sys/flags.ts";
-import type { Stat } from "../sys/stat.ts";
-import type { EntryKind } from "../tar/entry.ts";
-import { END_OF_ARCHIVE, encodeHeader, type HeaderFields, padding } from "../tar/writer.ts";
+import { END_OF_ARCHIVE, encodeHeader, type HeaderFields } from "../tar/writer.ts";
 import { isInside } from "./changes.ts";
 import { compareTrees } from "./compare-trees.ts";
 import type { Comparison } from "./comparison.ts";
-import { layerXattrs } from "./layer-xattrs.ts";
-
-const READ_SIZE = 256 * 1024;
-/** Headers are handed on together until they reach this size. */
-const CHUNK_SIZE = 64 * 1024;
+import { Chunk, contentOf, fieldsOf, sharedInode } from "./node-entry.ts";
 
 /**
  * The layer that turns the tree `before` into `after`, as a tar; what is a change is told at `compareTrees`. Equal trees
@@ -54,7 +45,7 @@ export async function* tarOfChanges(compare: () => Iterable<Comparison>): AsyncG
       if (inode !== null && !firstNames.has(inode)) firstNames.set(inode, node.path);
     }
     if (node.kind !== "removed" && node.stat.kind === "directory") above.push({ fields: fieldsOf(node), told: isTold });
-    if (chunk.size >= CHUNK_SIZE) yield chunk.take();
+    if (chunk.isFull) yield chunk.take();
   }
   chunk.add(END_OF_ARCHIVE);
   yield chunk.take();
@@ -70,24 +61,6 @@ const EPOCH = { seconds: 0, nanoseconds: 0 };
 const WHITEOUT = Buffer.from(".wh.");
 const SLASH = 0x2f;
 
-/** Small pieces collected to one. */
-class Chunk {
-  size = 0;
-  #parts: Buffer[] = [];
-
-  add(bytes: Buffer): void {
-    this.#parts.push(bytes);
-    this.size += bytes.length;
-  }
-
-  take(): Buffer {
-    const bytes = Buffer.concat(this.#parts);
-    this.#parts = [];
-    this.size = 0;
-    return bytes;
-  }
-}
-
 /** Inodes that have several names, one of which at least is new or changed. */
 function inodesWithChanges(comparisons: Iterable<Comparison>): ReadonlySet<string> {
   const found = new Set<string>();
@@ -98,9 +71,8 @@ function inodesWithChanges(comparisons: Iterable<Comparison>): ReadonlySet<strin
   return found;
 }
 
-function inodeOf({ kind, stat }: Comparison): string | null {
-  if (kind === "removed" || stat.kind === "directory" || stat.nlink === 1) return null;
-  return `${stat.dev}/${stat.ino}`;
+function inodeOf(node: Comparison): string | null {
+  return node.kind === "removed" ? null : sharedInode(node.stat);
 }
 
 async function* entryOf(node: Comparison, linkTo: Buffer | undefined, chunk: Chunk): AsyncGenerator<Buffer> {
@@ -133,23 +105,6 @@ function headerOf(fields: HeaderFields): Buffer {
   return encodeHeader(fields.name.length === 0 ? { ...fields, name: Buffer.from("./") } : fields);
 }
 
-function fieldsOf({ path, stat, directory, name }: Comparison): HeaderFields {
-  const { uid, gid, mode, mtime, rdevMajor, rdevMinor } = stat;
-  return {
-    kind: stat.kind as EntryKind,
-    name: path,
-    linkname: stat.kind === "symlink" ? readlinkat(directory, name) : Buffer.alloc(0),
-    mode,
-    uid,
-    gid,
-    mtime,
-    size: stat.kind === "file" ? stat.size : 0,
-    devmajor: rdevMajor,
-    devminor: rdevMinor,
-    xattrs: layerXattrs(directory, name),
-  };
-}
-
 function whiteoutOf({ path }: Comparison): HeaderFields {
   const name = path.subarray(path.lastIndexOf(SLASH) + 1);
   if (isWhiteoutName(name)) {
@@ -170,27 +125,4 @@ function isWhiteoutName(name: Buffer): boolean {
 
 function isBelow(path: Buffer, directory: Buffer): boolean {
   return directory.length === 0 ? path.length > 0 : isInside(path, directory);
-}
-
-/** A file's bytes and the zeros after them; the last piece stays in `chunk`. */
-async function* contentOf({ path, stat, directory, name }: Comparison, chunk: Chunk): AsyncGenerator<Buffer> {
-  const fd = check(tryOpenat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), "open", path);
-  try {
-    for (let done = 0; done < stat.size; ) {
-      if (chunk.size >= CHUNK_SIZE) yield chunk.take();
-      const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, stat.size - done));
-      if (pread(fd, buffer, done) < buffer.length) throw shrunk(path, stat);
-      done += buffer.length;
-      chunk.add(buffer);
-    }
-  } finally {
-    close(fd);
-  }
-  chunk.add(padding(stat.size));
-}
-
-function shrunk(path: Buffer, stat: Stat): LayerfsError {
-  return new LayerfsError("CONFLICT", `/${printable(path)}: it had ${stat.size} bytes and has become shorter`, {
-    hint: "another program changes the tree; try again when it has ended",
-  });
 }

@@ -20,11 +20,17 @@ import { makeFileSystem, overlay, type TestFileSystem } from "../../test/support
 import { requires, root } from "../../test/support/requires.ts";
 import { lines, snapshot } from "../../test/support/snapshot.ts";
 import { describeLayers, firstRefused, type Layers, validLayers } from "../../test/union/random-layers.ts";
-import { carryOut, type Operation, operations, settleTimes } from "../../test/union/random-operations.ts";
+import {
+  CAPABILITY,
+  carryOut,
+  type Operation,
+  operations,
+  setAttribute,
+  settleTimes,
+} from "../../test/union/random-operations.ts";
 import { writeToOverlay } from "../../test/union/targets.ts";
 import { copyTree } from "../sys/copy-tree.ts";
 import { tryMount, tryUnmount } from "../sys/mount.ts";
-import { treeChanges } from "./changes.ts";
 import { compareOverlay, IncompleteUpper } from "./compare-overlay.ts";
 import { type ChangedLayer, changesTar, layerChanges } from "./layer-changes.ts";
 
@@ -123,7 +129,7 @@ describe("what was done to a container's tree", () => {
   it("is told by the upper directory as by the merged trees", async () => {
     await holds(cases, async ({ overlay, tree, merged }, each) => {
       doTo(merged, each);
-      expect(await layerChanges(overlay)).toEqual(await treeChanges(tree.before, merged));
+      expect(await layerChanges(overlay)).toEqual(await layerChanges({ ...tree, directory: merged }));
     });
   });
 
@@ -157,6 +163,16 @@ describe("layerChanges", () => {
       closeSync(openSync(join(merged, "d/f"), "r+"));
       expect(readdirSync(join(overlay.directory, "d"))).toEqual(["f"]);
       expect(await told(overlay)).toEqual([]);
+    });
+  });
+
+  it("tells of a file's capabilities and not of its other attributes, which are in the layer all the same", async () => {
+    await onSite(fileAt("d/f"), async ({ overlay, merged }) => {
+      setAttribute(join(merged, "d/f"), "user.note", Buffer.from("n"));
+      expect(await told(overlay)).toEqual([]);
+      expect(names(await collect(changesTar(overlay)))).toEqual(["directory d/", "file d/f"]);
+      setAttribute(join(merged, "d/f"), "security.capability", CAPABILITY);
+      expect(await told(overlay)).toEqual(["C /d", "C /d/f"]);
     });
   });
 

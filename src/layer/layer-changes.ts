@@ -11,9 +11,12 @@ export type ChangedLayer =
   /** `before`: the tree that it was a copy of. */
   | { readonly form: "full-tree"; readonly directory: string; readonly before: string };
 
-/** What was changed in a layer, told as by `toldChanges`. Fails as `systemError`. */
+/**
+ * What was changed in a layer as `docker diff` tells it: by `toldChanges`, and without attributes other than
+ * capabilities. Fails as `systemError`.
+ */
 export async function layerChanges(layer: ChangedLayer): Promise<TreeChange[]> {
-  const options = { withoutSockets: false };
+  const options = { withoutSockets: false, capabilitiesOnly: true };
   try {
     return await toldChanges(comparison(layer, options));
   } catch (error) {

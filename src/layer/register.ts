@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { exchangeDirectories, publishDirectory } from "../sys/durable.ts";
 import { layerDirectory } from "./layout.ts";
@@ -29,10 +29,11 @@ export function registerLayer(
   return false;
 }
 
-/** The directory that will become a layer's record, empty whatever an earlier attempt left there. */
-export function makeWorkDirectory(path: string): void {
+/** A directory that will become a record, empty whatever an earlier attempt left there. `mode` is exact. */
+export function makeWorkDirectory(path: string, mode = 0o700): void {
   rmSync(path, { recursive: true, force: true });
-  mkdirSync(path, { mode: 0o700 });
+  mkdirSync(path);
+  chmodSync(path, mode);
 }
 
 /** Takes a record out of sight before anything of the layer is removed. Returns where it is now. */

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { isLayerfsError } from "../core/errors.ts";
 import { fsyncDirectory } from "../sys/durable.ts";
+import { containerLayerIDs } from "./container-records.ts";
 import { layerDirectory } from "./layout.ts";
 import { readLeases, type StaleLease } from "./lease.ts";
 import { listChainIDs, listContainerParents, listRemoving, readCacheID, readNames, readParent } from "./records.ts";
@@ -90,8 +91,7 @@ export async function cleanUpAfter(
 ): Promise<void> {
   await removeUnused(store, lease.chainIDs, lease.id);
   if (lease.cacheIDs.length > 0) {
-    const recorded = new Set(allCacheIDs(store));
-    for (const id of store.mountedIDs()) recorded.add(id);
+    const recorded = new Set([...allCacheIDs(store), ...store.mountedIDs(), ...containerLayerIDs(store.layout)]);
     for (const id of lease.cacheIDs) if (!recorded.has(id)) await store.driver.remove(id);
   }
   for (const name of readNames(store.layout.tmp)) {

@@ -10,7 +10,7 @@ import { makeDetachedOverlay } from "./overlay.ts";
 /** A tree that this process alone reaches, by a descriptor of its root or by a path through that. */
 export interface OpenTree extends Disposable {
   readonly fd: number;
-  /** `/proc/self/fd/N`, good in every thread of this process as long as it is open. The last part is a symlink. */
+  /** `/proc/self/fd/N/.`, good in every thread of this process as long as it is open. */
   readonly path: string;
 }
 
@@ -45,5 +45,5 @@ export function openTree(directory: string): OpenTree {
 }
 
 function treeOf(fd: number): OpenTree {
-  return { fd, path: `/proc/self/fd/${fd}`, [Symbol.dispose]: () => close(fd) };
+  return { fd, path: `/proc/self/fd/${fd}/.`, [Symbol.dispose]: () => close(fd) };
 }

@@ -5,7 +5,7 @@ import { mergeWithChanges } from "./changes.ts";
 /** `A path @layer`, and what was at the deleted ones. */
 async function changesOf(...layers: readonly (readonly EntryFields[])[]): Promise<string[]> {
   const entries = layers.map((fields) => fields.map(tarEntry).map((entry) => ({ entry, storedName: entry.name })));
-  const { changes, deleted } = await mergeWithChanges(entries, undefined);
+  const { changes, deleted } = await mergeWithChanges(entries);
   return [...changes]
     .map(([path, { kind, layer }]) => `${kind} ${path} @${layer} ${deleted.get(path)?.kind ?? ""}`.trim())
     .sort();

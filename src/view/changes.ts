@@ -1,9 +1,10 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
+import { withObject } from "../core/errors.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
 import { eachEntry } from "./each-entry.ts";
 import { type LayerTarget, memoryTarget } from "./memory-target.ts";
-import type { HiddenNode, LayerEntries, MergedTree } from "./merged-tree.ts";
+import type { HiddenNode, LayerEntries, MergedTree, MergeOptions } from "./merged-tree.ts";
 import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
 
 /** What a layer did to a path, seen against all layers below it. */
@@ -27,22 +28,36 @@ export interface ChangedTree {
  */
 export async function mergeWithChanges(
   layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
-  signal: AbortSignal | undefined,
+  { signal, onDuplicate }: Pick<MergeOptions, "signal" | "onDuplicate"> = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
   let index = 0;
   for await (const entries of layers) {
     const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
-    const changes = changeset(layer, { duplicates: "last-wins" });
-    await eachEntry(entries, signal, ({ entry, storedName }) => {
-      layer.storedAt(nameKey(storedName));
-      changes.add(entry);
-    });
+    const tell = (path: string): void => onDuplicate?.({ layer: index, path });
+    try {
+      await add(layer, entries, tell, signal);
+    } catch (error) {
+      throw withObject(error, `layer ${index + 1}`);
+    }
     throwIfCancelled(signal);
     index++;
   }
   return { tree: { root: target.root, layers: index }, changes: notes.changes, deleted: notes.deleted };
+}
+
+async function add(
+  layer: LayerTarget,
+  entries: LayerEntries,
+  onDuplicate: (path: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const changes = changeset(layer, { duplicates: "last-wins", onDuplicate });
+  await eachEntry(entries, signal, ({ entry, storedName }) => {
+    layer.storedAt(nameKey(storedName));
+    changes.add(entry);
+  });
 }
 
 class Notes {

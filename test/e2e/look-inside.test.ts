@@ -7,6 +7,7 @@ import { isLayerfsError, openEngine } from "../../src/index.ts";
 import { BASE, EDGE_CASES } from "../corpus/edge-layers.ts";
 import { collect } from "../support/apply.ts";
 import { dumpTree } from "../support/dump-tree.ts";
+import { extractTar } from "../support/extract.ts";
 import { dockerArchive, sha256 } from "../support/image-builder.ts";
 import { randomBytesOf } from "../support/random.ts";
 import { program, requires, root } from "../support/requires.ts";
@@ -17,14 +18,6 @@ import type { TestEntry } from "../support/tar-builder.ts";
 import { checkout } from "../support/tree.ts";
 import { readTreeLines } from "../support/tree-lines.ts";
 
-function extract(tar: Buffer): string {
-  const tree = join(scratchDirectory(), "tree");
-  mkdirSync(tree);
-  const { status } = spawnSync("tar", ["-xp", "--numeric-owner", "-C", tree], { input: tar });
-  expect(status).toBe(0);
-  return tree;
-}
-
 describe("what export writes", () => {
   requires(root(), program("tar"));
 
@@ -33,7 +26,7 @@ describe("what export writes", () => {
     async (sample) => {
       const engine = await reader();
       const tar = await collect(engine.export(archiveOf(sample.image)));
-      expect(readTreeLines(extract(tar))).toEqual(sample.tree);
+      expect(readTreeLines(extractTar(tar))).toEqual(sample.tree);
       expect(sha256(await collect(engine.export(layoutOf(sample.image))))).toBe(sha256(tar));
       const store = await openEngine({ root: join(scratchDirectory(), "root"), driver: "vfs" });
       onTestFinished(() => store[Symbol.asyncDispose]());
@@ -53,7 +46,7 @@ describe("what export writes", () => {
       ],
       [{ name: `${"long/".repeat(30)}file`, data: "y" }],
     );
-    const tree = extract(await collect((await reader()).export(archiveOf(image))));
+    const tree = extractTar(await collect((await reader()).export(archiveOf(image))));
     const rows = new Map(dumpTree(tree).map((row) => [row.path, row]));
     expect(rows.get("dir")).toMatchObject({ mode: 0o1755, mtime: 1_700_000_000_123_456_789n });
     expect(rows.get("dir/\xff\n")).toMatchObject({ size: 1, uid: 3_000_000, mtime: -1_500_000_000n });

@@ -9,6 +9,7 @@ import type { ImageComparison } from "../../src/engine/look/compare-images.ts";
 import type { ChangedNode } from "../../src/engine/look/list-changes.ts";
 import type { NodeDetails } from "../../src/engine/look/stat-node.ts";
 import type { Waste } from "../../src/engine/look/waste.ts";
+import { CONTAINER_ID, fakeContainers } from "./fake-containers.ts";
 
 /** Milliseconds since 1970 of every run: 2026-01-15. */
 export const NOW: number = Date.parse("2026-01-15T00:00:00Z");
@@ -261,7 +262,7 @@ function fakeEngine(): Engine {
     ],
     explain: async () => EXPLANATION,
     explainDirectory: async (directory) => (directory.startsWith("/") ? DIRECTORY_EXPLANATION : null),
-    check: async () => ({ images: 1, layers: 2, findings: [] }),
+    check: async () => ({ images: 1, layers: 2, unseen: [], findings: [] }),
     tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
     removeImage: async (image) => ({
       steps: [
@@ -269,12 +270,20 @@ function fakeEngine(): Engine {
         { kind: "deleted", name: IMAGE_ID },
       ],
     }),
+    ...fakeContainers(),
     mount: async ({ target }) => target ?? "/root/mounts/1",
     mountDirectories: async () => {},
     unmount: async ({ target }) => target,
     mounts: async () => [
-      { target: "/mnt", image: { id: IMAGE_ID, name: "nginx:latest" }, readWrite: true, mounted: true },
-      { target: "/union", image: null, readWrite: false, mounted: false },
+      {
+        target: "/mnt",
+        image: { id: IMAGE_ID, name: "nginx:latest" },
+        container: null,
+        readWrite: true,
+        mounted: true,
+      },
+      { target: "/union", image: null, container: null, readWrite: false, mounted: false },
+      { target: "/web", image: null, container: { id: CONTAINER_ID, name: "web" }, readWrite: true, mounted: true },
     ],
     unpack: async () => ({ warnings: [] }),
     list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],

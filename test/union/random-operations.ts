@@ -40,7 +40,8 @@ interface Verb {
   act(path: Buffer, from: Buffer): void;
 }
 
-const CAPABILITY = Buffer.from("0100000200040000000000000000000000000000", "hex");
+/** `cap_net_bind_service+p`, as the kernel keeps it. */
+export const CAPABILITY: Buffer = Buffer.from("0100000200040000000000000000000000000000", "hex");
 const NODES: readonly NodeKind[] = ["file", "symlink", "char", "block", "fifo"];
 const ALL: readonly NodeKind[] = [...NODES, "directory"];
 
@@ -53,8 +54,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   chmod: { on: ["file", "directory", "char", "block", "fifo"], act: (path) => chmodSync(path, 0o711) },
   chown: { on: ALL, act: (path) => lchownSync(path, 7, 8) },
   touch: { on: ALL, act: (path) => utimensat(AT_FDCWD, path, { seconds: 1_500_000_000, nanoseconds: 5 }) },
-  note: { on: ["file", "directory"], act: (path) => setAttribute(path, "user.note", Buffer.from("n")) },
-  capability: { on: ["file"], act: (path) => setAttribute(path, "security.capability", CAPABILITY) },
+  note: { on: ["file", "directory"], act: (path) => setAttribute(path.toString(), "user.note", Buffer.from("n")) },
+  capability: { on: ["file"], act: (path) => setAttribute(path.toString(), "security.capability", CAPABILITY) },
   mkdir: { on: ["absent"], act: (path) => mkdirSync(path) },
   symlink: { on: ["absent"], act: (path) => symlinkSync("a/b", path) },
   fifo: { on: ["absent"], act: (path) => makeNode(path, S_IFIFO, 0, 0) },
@@ -117,11 +118,10 @@ function move(path: Buffer, from: Buffer): void {
   if (status !== 0) throw new Error(stderr.toString());
 }
 
-function setAttribute(path: Buffer, key: string, value: Buffer): void {
-  const text = path.toString();
-  const fd = openDirectory(dirname(text));
+export function setAttribute(path: string, key: string, value: Buffer): void {
+  const fd = openDirectory(dirname(path));
   try {
-    setXattr(fd, Buffer.from(basename(text)), key, value);
+    setXattr(fd, Buffer.from(basename(path)), key, value);
   } finally {
     close(fd);
   }

@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { IMAGE_ID, INSPECTION, runCommand } from "../../../test/support/command-line.ts";
+import { CONTAINER_INSPECTION } from "../../../test/support/fake-containers.ts";
 import { LayerfsError } from "../../core/errors.ts";
 
+const noContainer = async (container: string): Promise<never> => {
+  throw new LayerfsError("NOT_FOUND", `No such container: ${container}`);
+};
 const missing = {
+  inspectContainer: noContainer,
   inspect: async (image: string) => {
     if (image === "nginx") return INSPECTION;
     throw new LayerfsError("NOT_FOUND", `No such image: ${image}:latest`);
@@ -11,13 +16,15 @@ const missing = {
 
 describe("layerfs inspect", () => {
   it("prints an array with Docker's indentation and order of fields", async () => {
-    const { status, stdout } = await runCommand(["inspect", "nginx"]);
+    const { status, stdout } = await runCommand(["inspect", "nginx"], { engine: missing });
     expect(status).toBe(0);
     expect(stdout).toBe(`${JSON.stringify([INSPECTION], null, 4)}\n`);
   });
 
   it.each(["-f", "--format"])("prints a line an image from the template of %s", async (option) => {
-    const { stdout } = await runCommand(["inspect", option, "{{.Id}} {{.Config.Labels.role}}", "nginx", "other"]);
+    const { stdout } = await runCommand(["inspect", option, "{{.Id}} {{.Config.Labels.role}}", "nginx", "nginx"], {
+      engine: missing,
+    });
     expect(stdout).toBe(`${IMAGE_ID} web\n`.repeat(2));
   });
 
@@ -53,5 +60,21 @@ describe("layerfs inspect", () => {
   it("prints an empty array where there is nothing", async () => {
     const { status, stdout } = await runCommand(["inspect", "nosuch"], { engine: missing });
     expect({ status, stdout }).toEqual({ status: 1, stdout: "[]\n" });
+  });
+
+  it("shows the container where a container and an image have the name, and what --type says", async () => {
+    const inspected = async (...argv: string[]): Promise<unknown> =>
+      JSON.parse((await runCommand(["inspect", ...argv, "web"])).stdout);
+    expect(await inspected()).toEqual([CONTAINER_INSPECTION]);
+    expect(await inspected("--type", "container")).toEqual([CONTAINER_INSPECTION]);
+    expect(await inspected("--type", "image")).toEqual([INSPECTION]);
+  });
+
+  it.each([
+    ["container", "layerfs: No such container: nosuch\n"],
+    ["image", "layerfs: No such image: nosuch:latest\n"],
+  ])("says of a %s alone that there is none", async (type, expected) => {
+    const { status, stderr } = await runCommand(["inspect", "--type", type, "nosuch"], { engine: missing });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expected });
   });
 });

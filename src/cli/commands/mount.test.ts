@@ -6,7 +6,8 @@ describe("layerfs mount", () => {
     [["nginx"], { image: "nginx", target: undefined, readWrite: false }, "/root/mounts/1\n"],
     [["nginx", "/mnt"], { image: "nginx", target: "/mnt", readWrite: false }, "/mnt\n"],
     [["--rw", "nginx"], { image: "nginx", target: undefined, readWrite: true }, "/root/mounts/1\n"],
-  ])("mounts an image with %j and prints where it is", async (argv, request, expected) => {
+    [["--type", "image", "a"], { image: "a", target: undefined, readWrite: false, type: "image" }, "/root/mounts/1\n"],
+  ])("mounts a container or an image with %j and prints where it is", async (argv, request, expected) => {
     const { status, stdout, calls } = await runCommand(["mount", ...argv]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: expected });
     expect(calls[0]).toEqual(["mount", request]);
@@ -24,11 +25,12 @@ describe("layerfs mount", () => {
         "TARGET   IMAGE           MODE   STATE",
         "/mnt     nginx:latest    rw     mounted",
         "/union   <directories>   ro     not mounted",
+        "/web     container web   rw     mounted",
         "",
       ].join("\n"),
     );
-    expect((await runCommand(["mount", "-q"])).stdout).toBe("/mnt\n/union\n");
-    expect((await runCommand(["mount", "--format", "{{.Image.ID}}"])).stdout).toBe(`${IMAGE_ID}\n<none>\n`);
+    expect((await runCommand(["mount", "-q"])).stdout).toBe("/mnt\n/union\n/web\n");
+    expect((await runCommand(["mount", "--format", "{{.Image.ID}}"])).stdout).toBe(`${IMAGE_ID}\n<none>\n<none>\n`);
   });
 
   it("gives the directory as JSON", async () => {

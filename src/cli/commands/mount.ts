@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { printable } from "../../core/errors.ts";
 import type { DirectoriesMountRequest } from "../../engine/engine.ts";
 import type { Context } from "../context.ts";
@@ -11,6 +11,7 @@ import { verb } from "../verb.ts";
 
 interface MountOptions {
   readonly rw?: true;
+  readonly type?: "container" | "image";
   readonly lower?: string;
   readonly upper?: string;
   readonly work?: string;
@@ -19,23 +20,27 @@ interface MountOptions {
 export function mountCommand(context: Context): Command {
   return verb({
     name: "mount",
-    summary: "Mount an image, or a union of plain directories; without arguments list the mounts",
+    summary: "Mount a container, an image, or a union of plain directories; without arguments list the mounts",
     details:
-      "Without TARGET an image is mounted at a directory below the data root. The directory is printed. While a dockerd " +
+      "Without TARGET it is mounted at a directory below the data root. The directory is printed. While a dockerd " +
       "runs on the root, TARGET must be given, and the mount is read-only.\n\n" +
+      "A container is mounted writable, and what is changed is the container's. Mounted once more, its tree is in one " +
+      "more place, or counted once more in the same: each mount wants its own `layerfs umount`. A name that a container " +
+      "and an image have is the container's, unless --type says otherwise.\n\n" +
       "With --lower no image takes part: the directories are joined as they are, the topmost first, at TARGET.",
     examples: [
       'ls "$(layerfs mount nginx)"',
-      "layerfs mount --rw nginx /mnt",
+      "layerfs mount --rw --type image nginx /mnt",
       "layerfs mount --lower top:bottom --upper changes --work work /mnt",
     ],
   })
     .usage(
-      "[options] [IMAGE [TARGET]]\n       layerfs mount --lower DIR[:DIR...] [--upper DIR --work DIR] [options] TARGET",
+      "[options] [NAME [TARGET]]\n       layerfs mount --lower DIR[:DIR...] [--upper DIR --work DIR] [options] TARGET",
     )
-    .argument("[image]", "name or id; with --lower the target")
+    .argument("[name]", "name or id of a container or image; with --lower the target")
     .argument("[target]", "a directory that exists")
-    .option("--rw", "writable; `layerfs umount --discard` throws the changes away")
+    .option("--rw", "make an image's mount writable; `layerfs umount --discard` throws the changes away")
+    .addOption(new Option("--type <type>", "what the name is of").choices(["container", "image"]))
     .option("--lower <dirs>", "directories to join, the topmost first, separated by `:`; `\\:` is a colon in a name")
     .option("--upper <dir>", "directory that takes the changes; needs --work")
     .option("--work <dir>", "empty directory on the file system of --upper")
@@ -53,7 +58,7 @@ export function mountCommand(context: Context): Command {
       }
       if (image === undefined && options.rw) throw usageError("--rw needs an image");
       await withSession(context, command, (session) =>
-        image === undefined ? listMounts(session) : mountImage(session, image, target, options.rw ?? false),
+        image === undefined ? listMounts(session) : mountNamed(session, image, target, options),
       );
     });
 }
@@ -72,13 +77,13 @@ function directoriesRequest(
   return { lowers: parseLowers(lower), upper, work, target };
 }
 
-async function mountImage(
+async function mountNamed(
   session: Session,
   image: string,
   target: string | undefined,
-  readWrite: boolean,
+  { rw, type }: MountOptions,
 ): Promise<void> {
-  await printTarget(session, await session.engine.mount({ image, target, readWrite }));
+  await printTarget(session, await session.engine.mount({ image, target, readWrite: rw ?? false, type }));
 }
 
 async function listMounts(session: Session): Promise<void> {

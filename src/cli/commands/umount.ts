@@ -12,10 +12,12 @@ export function umountCommand(context: Context): Command {
   return verb({
     name: "umount",
     summary: "Unmount what `layerfs mount` mounted",
-    details: "A writable mount that has changes stays, unless --discard throws them away.",
-    examples: ["layerfs umount nginx", "layerfs umount --discard /mnt"],
+    details:
+      "A writable mount of an image that has changes stays, unless --discard throws them away. What was changed in a " +
+      "container stays in the container.",
+    examples: ["layerfs umount web", "layerfs umount --discard /mnt"],
   })
-    .argument("<target...>", "directory of a mount, or name or id of an image that is mounted once")
+    .argument("<target...>", "directory of a mount, or a container or image that is mounted in one place")
     .option("--discard", "throw away what was changed")
     .action(async (operands: string[], options: UmountOptions, command: Command) => {
       await withSession(context, command, async (session) => {

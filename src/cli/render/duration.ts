@@ -13,8 +13,14 @@ export function humanAge(created: string | null, now: number): string {
   return Number.isNaN(time) || time <= Date.parse(NO_TIME) ? "N/A" : `${humanDuration((now - time) / 1000)} ago`;
 }
 
-/** The words and bounds of Docker's lists. */
-function humanDuration(duration: number): string {
+/** Whole seconds, as Go prints a time; always in UTC. `N/A` for null. */
+export function createdAt(created: string | null): string {
+  if (created === null) return "N/A";
+  return `${new Date(created).toISOString().slice(0, "2026-01-01T00:00:00".length).replace("T", " ")} +0000 UTC`;
+}
+
+/** The words and bounds of Docker's lists, of a time in seconds. */
+export function humanDuration(duration: number): string {
   const seconds = Math.floor(duration);
   if (seconds < 1) return "Less than a second";
   if (seconds === 1) return "1 second";

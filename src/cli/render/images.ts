@@ -1,5 +1,5 @@
 import type { ImageSummary } from "../../engine/engine.ts";
-import { humanAge } from "./duration.ts";
+import { createdAt, humanAge } from "./duration.ts";
 import { shortID } from "./image-id.ts";
 import { humanSize } from "./size.ts";
 import { renderTable } from "./table.ts";
@@ -61,9 +61,3 @@ type Field =
   | "Tag"
   | "UniqueSize"
   | "VirtualSize";
-
-/** Whole seconds, as Go prints a time; always in UTC. */
-function createdAt(created: string | null): string {
-  if (created === null) return "N/A";
-  return `${new Date(created).toISOString().slice(0, "2026-01-01T00:00:00".length).replace("T", " ")} +0000 UTC`;
-}

@@ -6,9 +6,14 @@ import { renderTable } from "./table.ts";
 export function renderMounts(mounts: readonly MountSummary[]): string {
   const rows = mounts.map((mount) => [
     printable(mount.target),
-    mount.image === null ? "<directories>" : printable(mount.image.name ?? shortID(mount.image.id)),
+    subjectOf(mount),
     mount.readWrite ? "rw" : "ro",
     mount.mounted ? "mounted" : "not mounted",
   ]);
   return renderTable(["TARGET", "IMAGE", "MODE", "STATE"], rows);
+}
+
+function subjectOf({ container, image }: MountSummary): string {
+  if (container !== null) return `container ${printable(container.name ?? container.id.slice(0, 12))}`;
+  return image === null ? "<directories>" : printable(image.name ?? shortID(image.id));
 }

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
 import type { Digest } from "../../core/digest.ts";
-import type { TarEntry } from "../../tar/entry.ts";
 import { type Efficiency, type EfficiencyMeter, efficiencyMeter } from "../../view/efficiency.ts";
 import { walk } from "../../view/lookup.ts";
-import { type HiddenNode, type LayerEntries, mergeLayers } from "../../view/merged-tree.ts";
+import { type DuplicatePath, type HiddenNode, type LayerEntries, mergeLayers } from "../../view/merged-tree.ts";
 import type { PlacedNode } from "../../view/node.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { ImageLayer } from "../tree/image-layer.ts";
-import { type LayerStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
+import { type LayerStack, readStack, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
 import { readTogether } from "../tree/read-together.ts";
 import { keyOf, wantedFiles } from "../tree/tree-contents.ts";
 
@@ -64,13 +63,18 @@ export function findWaste(finder: StackFinder, options: WasteOptions): Promise<W
     const meter = efficiencyMeter();
     const sizes = stack.layers.map(() => 0);
     const hiding = new Hiding();
-    const onEntry = (entry: TarEntry, layer: number): void => {
-      meter.add(entry);
-      sizes[layer]! += entry.size;
-    };
-    const onHidden = (hidden: HiddenNode): void => hiding.add(hidden);
     const { signal } = options;
-    const tree = await mergeLayers(metered(stack.layers, meter, signal), { signal, onEntry, onHidden });
+    const doubled: DuplicatePath[] = [];
+    const tree = await mergeLayers(metered(stack.layers, meter, signal), {
+      signal,
+      onEntry: (entry, layer) => {
+        meter.add(entry);
+        sizes[layer]! += entry.size;
+      },
+      onHidden: (hidden) => hiding.add(hidden),
+      onDuplicate: (duplicate) => doubled.push(duplicate),
+    });
+    tellDuplicates(finder.call, doubled);
     const root: PlacedNode = { path: "", node: tree.root };
     const hidden = hiding.files(root);
     const duplicates = options.duplicates === false ? null : await findDuplicates(stack, root);

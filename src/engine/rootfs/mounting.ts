@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { rmdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { findMount, holdAlone } from "../../container/access.ts";
+import { type Container, readContainer } from "../../container/container.ts";
+import { findContainer, resolveContainer } from "../../container/resolve.ts";
 import { type Digest, parseDigest } from "../../core/digest.ts";
 import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import { readRepositories, tagsOf } from "../../image/repositories.ts";
@@ -15,14 +18,20 @@ import type { DirectoriesMountRequest, MountRequest, MountSummary, UnmountReques
 import { openStoredImage, type StoredImage } from "../images/stored-image.ts";
 import { dropHolder, hasChanges, ownTargets, recoverAll } from "../recover.ts";
 import type { Stores } from "../stores.ts";
+import { isCountedAgain, layersOf, mountContainer } from "./mount-container.ts";
 
 /**
- * Mounts an image's tree. What the mount stands on is recorded before it is made, so that no layer under it can be
- * removed; a record without a mount is dropped by the next command.
+ * Mounts the tree of a container or an image. What the mount stands on is recorded before it is made, so that no layer under
+ * it can be removed; a record without a mount is dropped by the next command.
  */
-export function mountImage(stores: Stores, request: MountRequest): Promise<string> {
+export function mountNamed(stores: Stores, request: MountRequest): Promise<string> {
   return exclusively(stores.layers, async () => {
     await recoverAll(stores);
+    const container = containerNamed(stores, request);
+    if (container !== null) {
+      const given = request.target === undefined ? undefined : givenDirectory(request.target);
+      return await mountContainer(stores, container, given, () => makeOwnTarget(stores));
+    }
     const { image, top } = openMountable(stores, request.image);
     const target = request.target === undefined ? makeOwnTarget(stores) : givenDirectory(request.target);
     try {
@@ -36,12 +45,14 @@ export function mountImage(stores: Stores, request: MountRequest): Promise<strin
 }
 
 /**
- * Mounts an image of a root that must not be changed: a dockerd runs on it, or its file system is read-only. Nothing
+ * Mounts an image or a container of a root that must not be changed: a dockerd runs on it, or its file system is read-only. Nothing
  * records the mount, so nothing keeps that dockerd from removing the image's layers under it. Read-only, and where the
  * user says: READ_ONLY without a target.
  */
-export async function mountUnrecorded(stores: Stores, { image, target }: MountRequest): Promise<string> {
-  const { top } = openMountable(stores, image);
+export async function mountUnrecorded(stores: Stores, request: MountRequest): Promise<string> {
+  const { image, target } = request;
+  const container = containerNamed(stores, request);
+  const top = container === null ? openMountable(stores, image).top : layersOf(container).mountID;
   if (target === undefined) {
     throw new LayerfsError("READ_ONLY", `${stores.root} cannot be changed now, so it has no place to mount on`, {
       hint: `name one: layerfs mount ${printable(image)} DIR`,
@@ -80,7 +91,8 @@ export function unmountTarget(stores: Stores, request: UnmountRequest): Promise<
     const holder = findHolder(stores, request.target);
     if (holder === null) return unmountPlain(request.target);
     if (request.discard !== true) await refuseLoss(stores, holder);
-    if (staleness(holder) === null) await unmount(holder.target);
+    using _alone = holdIfLast(stores, holder);
+    if (staleness(holder) === null && !isCountedAgain(stores, holder)) await unmount(holder.target);
     await dropHolder(stores, holder);
     await recoverAll(stores);
     return holder.target;
@@ -102,11 +114,14 @@ async function unmountPlain(text: string): Promise<string> {
 export function listMounts(stores: Stores): MountSummary[] {
   const repositories = readRepositories(stores.images);
   return stores.holders.list().map((holder) => {
-    const id = holder.subject === undefined ? null : parseDigest(holder.subject);
+    const { kind, subject } = holder;
+    const image = kind !== "image" || subject === undefined ? null : parseDigest(subject);
+    const container = kind !== "container" || subject === undefined ? null : subject;
     return {
       target: holder.target,
-      image: id === null ? null : { id, name: tagsOf(repositories, id)[0]?.name ?? null },
-      readWrite: holder.rwLayer !== undefined,
+      image: image === null ? null : { id: image, name: tagsOf(repositories, image)[0]?.name ?? null },
+      container: container === null ? null : { id: container, name: readContainer(stores, container)?.name ?? null },
+      readWrite: holder.rwLayer !== undefined || container !== null,
       mounted: staleness(holder) === null,
     };
   });
@@ -168,18 +183,36 @@ async function refuseLoss(stores: Stores, holder: MountRecord): Promise<void> {
 function findHolder(stores: Stores, text: string): MountRecord | null {
   const target = resolve(text);
   const holders = stores.holders.list();
-  const byTarget = holders.find((holder) => holder.target === target);
+  const byTarget = holders.findLast((holder) => holder.target === target);
   if (byTarget !== undefined || /^\.{0,2}\//.test(text)) return byTarget ?? null;
-  const id = imageNamed(stores, text);
-  const [ofImage, ...others] = holders.filter(({ subject }) => id !== null && subject === id);
-  if (ofImage === undefined) {
-    const message = `${printable(text)} is neither the directory of a mount nor an image that is mounted`;
+  const container = containerNamed(stores, { image: text });
+  const subject = container?.id ?? imageNamed(stores, text);
+  const named = holders.filter((holder) => subject !== null && holder.subject === subject);
+  const last = named.at(-1);
+  if (last === undefined) {
+    const message = `${printable(text)} is neither the directory of a mount nor a container or an image that is mounted`;
     throw new LayerfsError("NOT_FOUND", message, { hint: "`layerfs mount` lists the mounts" });
   }
-  if (others.length === 0) return ofImage;
-  throw new LayerfsError("AMBIGUOUS", `image ${printable(text)} is mounted ${others.length + 1} times`, {
-    hint: `name the directory: ${[ofImage, ...others].map((holder) => holder.target).join(", ")}`,
+  const targets = new Set(named.map((holder) => holder.target));
+  if (targets.size === 1 && (container !== null || named.length === 1)) return last;
+  const what = container === null ? "image" : "container";
+  throw new LayerfsError("AMBIGUOUS", `${what} ${printable(text)} is mounted ${named.length} times`, {
+    hint: `name the directory: ${[...targets].join(", ")}`,
   });
+}
+
+/** The container, if a name may be one's and is. */
+function containerNamed(stores: Stores, { image: text, type }: Pick<MountRequest, "image" | "type">): Container | null {
+  if (type === "container") return resolveContainer(stores, text);
+  return type === "image" ? null : findContainer(stores, text);
+}
+
+/** Who works on a container by its mount must be done before that goes. */
+function holdIfLast(stores: Stores, holder: MountRecord): Disposable | null {
+  const { kind, subject } = holder;
+  if (kind !== "container" || subject === undefined || findMount(stores, subject)?.id !== holder.id) return null;
+  const container = readContainer(stores, subject);
+  return container === null ? null : holdAlone(stores, container, "unmount");
 }
 
 function imageNamed(stores: Stores, text: string): Digest | null {

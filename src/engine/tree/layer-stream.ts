@@ -1,6 +1,6 @@
 import { decompress } from "../../compression/decompress.ts";
 import { type Digest, digestAlgorithm, digestHex } from "../../core/digest.ts";
-import { LayerfsError } from "../../core/errors.ts";
+import { LayerfsError, withObject } from "../../core/errors.ts";
 import type { Layer } from "../../core/image.ts";
 import { mismatch, verified } from "../../core/verified.ts";
 import { threadedSha256 } from "../../sys/threaded-hash.ts";
@@ -50,7 +50,11 @@ export async function readEntries(layer: Layer, options: LayerReadOptions): Prom
   const known = cache === null ? null : recordedEntries(cache, layer.diffID);
   if (known !== null) return named(known.all());
   const recorder = layerRecorder(cache, layer, canRestartIn(layer));
-  await indexTar(verifiedTar(layer, recorder, options), signal, recorder);
+  try {
+    await indexTar(verifiedTar(layer, recorder, options), signal, recorder);
+  } catch (error) {
+    throw withObject(error, `layer ${layer.diffID}`);
+  }
   const found = recorder.finish();
   return found === null ? layerEntries(layer, options) : named(found.all());
 }
@@ -92,7 +96,11 @@ export async function* layerContent(
 export async function* layerPass(layer: Layer, wants: Wants, options: LayerReadOptions): AsyncGenerator<PassedEntry> {
   const recorder = options.cache ? recorderFor(layer, options.cache) : null;
   const tar = verifiedTar(layer, recorder, options);
-  yield* passTar(tar, storedNames(), wants, options.signal, recorder ?? undefined);
+  try {
+    yield* passTar(tar, storedNames(), wants, options.signal, recorder ?? undefined);
+  } catch (error) {
+    throw withObject(error, `layer ${layer.diffID}`);
+  }
   recorder?.finish();
 }
 
