@@ -2,6 +2,7 @@ import { isLayerfsError } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { lstat, type NodeStat, resolve } from "./lookup.ts";
 import { type GrowingPlace, type LayerTarget, type MemoryTarget, memoryTarget } from "./memory-target.ts";
 import type { LayerEntries } from "./merged-tree.ts";
@@ -73,10 +74,10 @@ async function traceLayer(target: MemoryTarget, index: number, entries: LayerEnt
   const before = nodeAt(target.root, key);
   const layer = observe(target.layer(index), key, events);
   const changes = changeset(layer, { duplicates: "last-wins" });
-  for await (const { entry, storedName } of entries) {
+  await eachEntry(entries, undefined, ({ entry, storedName }) => {
     layer.storedAt(nameKey(storedName));
     changes.add(entry);
-  }
+  });
   const after = nodeAt(target.root, key);
   const node = after === null ? null : lstat({ path: key, node: after });
   return { ...judge(events, before, after), node };

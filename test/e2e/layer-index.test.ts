@@ -275,6 +275,18 @@ describe("the cache", () => {
     chmodSync(file, 0o400);
   });
 
+  it("has no record of a layer whose entries are too many bytes, which is read again in place of it", async () => {
+    const value = Buffer.alloc(1_000_000, "v");
+    const heavy = layerTar(
+      Array.from({ length: 70 }, (_, index) => ({ name: `f${index}`, xattrs: { "user.x": value } })),
+    );
+    const [source, cache] = [`docker-archive:${archiveOf({ ...small, layers: [heavy] })}`, scratchDirectory()];
+    const { view, bytesPassed } = await look(source, cache);
+    expect(view.stat("/f69").xattrs.get("user.x")?.equals(value)).toBe(true);
+    expect(bytesPassed()).toBe(2 * heavy.length);
+    expect(records(cache).filter((name) => name.startsWith("layers-"))).toEqual([]);
+  });
+
   it("is shared by looks at the same time", async () => {
     const [source, cache] = [`oci:${layoutOf(gzip)}`, scratchDirectory()];
     const looks = await Promise.all(Array.from({ length: 4 }, () => look(source, cache)));

@@ -1,9 +1,11 @@
 import { chainIDs } from "../../core/chain-id.ts";
 import { digestHex, digestOf } from "../../core/digest.ts";
-import { union, type View, viewOf } from "../../view/view.ts";
+import { type DuplicatePath, mergeLayers } from "../../view/merged-tree.ts";
+import { type View, viewOf } from "../../view/view.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import type { IndexCache } from "./layer-index/cache.ts";
 import { decodeTree, encodeTree } from "./layer-index/tree-codec.ts";
+import { readTogether } from "./read-together.ts";
 
 /** What calls that look into an image are given besides. */
 export interface LookOptions {
@@ -27,7 +29,10 @@ export async function imageView(
   const key = treeKey(layers, naming);
   const known = key === null ? null : (cache?.read("trees", key) ?? null);
   if (known !== null) return viewOfRecord(known, layers);
-  const record = encodeTree(await union(layers, { signal }));
+  const duplicates: DuplicatePath[] = [];
+  const onDuplicate = (duplicate: DuplicatePath): void => void duplicates.push(duplicate);
+  const tree = await mergeLayers(readTogether(layers, signal), { signal, onDuplicate });
+  const record = encodeTree({ tree, duplicates });
   if (key !== null) cache?.write("trees", key, record);
   return viewOfRecord(Buffer.concat(record), layers);
 }
