@@ -3,6 +3,7 @@ export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core
 export type { RunConfigDocument } from "./core/run-config.ts";
 export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
 export type { Finding } from "./engine/check/findings.ts";
+export type { CommitOptions, CommittedImage } from "./engine/containers/commit-container.ts";
 export type {
   CallOptions,
   Change,

@@ -4,10 +4,12 @@ import { applyCommand } from "./commands/apply.ts";
 import { catCommand } from "./commands/cat.ts";
 import { changesCommand } from "./commands/changes.ts";
 import { checkCommand } from "./commands/check.ts";
+import { commitCommand } from "./commands/commit.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { copyCommand } from "./commands/copy.ts";
 import { cpCommand } from "./commands/cp.ts";
 import { createCommand } from "./commands/create.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { diffTarCommand } from "./commands/diff-tar.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -80,7 +82,7 @@ const GROUPS: readonly (readonly [string, readonly ((context: Context) => Comman
       wasteCommand,
     ],
   ],
-  ["Containers:", [createCommand, psCommand, renameCommand, rmCommand]],
+  ["Containers:", [createCommand, psCommand, diffCommand, commitCommand, renameCommand, rmCommand]],
   ["Registries:", [loginCommand, logoutCommand]],
   ["The store:", [infoCommand, checkCommand, versionCommand]],
   ["Plain directories and layer tars:", [applyCommand, changesCommand, diffTarCommand]],

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import type { Engine } from "../engine/engine.ts";
-import type { RetryEvent } from "../source/registry/retry.ts";
 import type { Context } from "./context.ts";
 import { createLog, type Log } from "./log.ts";
 import { throwFailures } from "./operands.ts";
 import { write } from "./output.ts";
+import { renderDuplicates } from "./render/duplicates.ts";
 import { formatResult } from "./render/format.ts";
 import { renderRetry } from "./render/retry.ts";
 import { readSettings, type Settings } from "./settings.ts";
@@ -29,8 +29,11 @@ export async function withSession(
 ): Promise<void> {
   const settings = readSettings(command);
   const log = createLog(context.stderr, settings.logLevel, settings.format.kind === "json");
-  const onRetry = (event: RetryEvent): void => log.warn(renderRetry(event));
-  const engine = await context.openEngine({ ...settings.engine, onRetry });
+  const engine = await context.openEngine({
+    ...settings.engine,
+    onRetry: (event) => log.warn(renderRetry(event)),
+    onDuplicates: (duplicates) => log.warn(renderDuplicates(duplicates)),
+  });
   log.debug(`opened ${engine.root}`);
   const print = printer(context, settings);
   const used = await settle(() => use({ ...context, engine, settings, log, print }));

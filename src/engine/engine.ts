@@ -4,6 +4,7 @@ import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
+import type { DuplicatePath } from "../view/merged-tree.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
 import type { ContainerTasks } from "./containers/container-tasks.ts";
 import type { CopyInOptions, CopyOptions } from "./copying/cp.ts";
@@ -42,6 +43,8 @@ export interface EngineOptions {
   readonly registries?: RegistrySettings | undefined;
   /** Told of requests that are repeated where an image is read in its registry; `pull` and `push` tell their `onProgress`. */
   readonly onRetry?: ((event: RetryEvent) => void) | undefined;
+  /** Told of the paths that layers of an image hold more than once, where it is looked into: the last entry counts. */
+  readonly onDuplicates?: ((duplicates: readonly DuplicatePath[]) => void) | undefined;
   /** Layers of an image that are fetched at the same time, as dockerd's option. Default: 3. */
   readonly maxConcurrentDownloads?: number | undefined;
 }

@@ -47,10 +47,10 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     isReadOnly(root) ? { stores: await reading(), mayWrite: false } : { stores: await writing(), mayWrite: true };
   const finder = (text: string, call: ReadOptions): StackFinder => ({
     text,
-    call: { ...call, cache, ...reach },
+    call: { ...call, cache, ...reach, onDuplicates: options.onDuplicates },
     reading,
   });
-  const containers = containerTasks({ reading, writing });
+  const containers = containerTasks({ reading, writing, pool });
   return {
     root,
     createContainer: told(containers.createContainer),
@@ -58,6 +58,8 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     inspectContainer: told(containers.inspectContainer),
     removeContainer: told(containers.removeContainer),
     renameContainer: told(containers.renameContainer),
+    diff: told(containers.diff),
+    commit: told(containers.commit),
     load: told(async (input, call = {}) => tasks.loadInput(await writing(), input, pool, { ...call, ...reach })),
     import: told(async (input, call = {}) => tasks.importTar(await writing(), input, pool, call)),
     save: told(async (names, target, call = {}) => {

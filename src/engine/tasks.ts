@@ -5,6 +5,9 @@ import { type Later, type LaterStream, later, laterStream } from "./later.ts";
 export const checkImages: Later<typeof import("./check/check.ts").checkImages> = later(
   async () => (await import("./check/check.ts")).checkImages,
 );
+export const commitContainer: Later<typeof import("./containers/commit-container.ts").commitContainer> = later(
+  async () => (await import("./containers/commit-container.ts")).commitContainer,
+);
 export const compareImages: Later<typeof import("./look/compare-images.ts").compareImages> = later(
   async () => (await import("./look/compare-images.ts")).compareImages,
 );
@@ -37,6 +40,9 @@ export const removeContainer: Later<typeof import("./containers/remove-container
 );
 export const renameContainer: Later<typeof import("./containers/rename-container.ts").renameContainer> = later(
   async () => (await import("./containers/rename-container.ts")).renameContainer,
+);
+export const diffContainer: Later<typeof import("./containers/diff-container.ts").diffContainer> = later(
+  async () => (await import("./containers/diff-container.ts")).diffContainer,
 );
 export const explain: Later<typeof import("./explain/explain.ts").explain> = later(
   async () => (await import("./explain/explain.ts")).explain,

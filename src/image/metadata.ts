@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
@@ -27,6 +27,18 @@ export function readParents(layout: ImageLayout): Map<Digest, Digest> {
   return parents;
 }
 
+/** Durable. The image itself may follow: until it is there nobody takes note of the record. */
+export function writeParent(layout: ImageLayout, id: Digest, parent: Digest): void {
+  writeRecord(layout, id, PARENT, parent);
+}
+
+/** Takes away the records of images that are not there; the caller makes sure that none is on its way. */
+export function removeStrayRecords(layout: ImageLayout): void {
+  for (const name of readNames(layout.metadata)) {
+    if (!existsSync(join(layout.content, name))) rmSync(join(layout.metadata, name), { recursive: true, force: true });
+  }
+}
+
 /** When the image last got a name by `tag`: RFC 3339, null for never. */
 export function readLastTagTime(layout: ImageLayout, id: Digest): string | null {
   return readIfThere(join(metadataPath(layout, id), LAST_TAG_TIME));
@@ -34,10 +46,13 @@ export function readLastTagTime(layout: ImageLayout, id: Digest): string | null 
 
 /** Durable. Written as dockerd does: in UTC, without zeros at the end of the fraction. */
 export function writeLastTagTime(layout: ImageLayout, id: Digest, time: Date): void {
+  writeRecord(layout, id, LAST_TAG_TIME, time.toISOString().replace(/\.?0*Z$/, "Z"));
+}
+
+function writeRecord(layout: ImageLayout, id: Digest, name: string, text: string): void {
   const directory = metadataPath(layout, id);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const text = time.toISOString().replace(/\.?0*Z$/, "Z");
-  writeFileDurably(join(directory, LAST_TAG_TIME), text, { mode: 0o600 });
+  writeFileDurably(join(directory, name), text, { mode: 0o600 });
   fsyncDirectory(layout.metadata);
 }
 

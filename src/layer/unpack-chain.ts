@@ -2,9 +2,10 @@ import { join } from "node:path";
 import type { Digest } from "../core/digest.ts";
 import { LayerfsError, withObject } from "../core/errors.ts";
 import { emptyDirectory } from "../sys/remove-tree.ts";
-import type { ApplyJob, JobResult, LayerBytes } from "./apply/job.ts";
+import type { JobResult, LayerBytes } from "./apply/job.ts";
 import type { ApplyOutcome, ApplyPool } from "./apply/pool.ts";
 import type { Warning } from "./apply/warnings.ts";
+import { layerJob } from "./layer-job.ts";
 import { RECORD_FILES } from "./records.ts";
 import { makeWorkDirectory, registerLayer } from "./register.ts";
 import { removeReplaced } from "./remove.ts";
@@ -124,18 +125,16 @@ async function write(
   const { directory, lowers } = store.driver.place(layer.cacheID);
   const work = workDirectory(store, layer, index, options);
   makeWorkDirectory(work);
-  const job: ApplyJob = {
+  const job = layerJob(store, {
     bytes: layer.bytes,
     diffID: layer.diffID,
-    form: store.driver.traits.layerForm === "overlay-dir" ? "overlay-dir" : "full-tree",
     directory,
     isBase: layer.parent === null,
     lowers: lowersComplete ? lowers : null,
-    opaqueXattr: "trusted.overlay.opaque",
     tarSplit: join(work, RECORD_FILES.tarSplit),
     maxLayerSize: options.maxLayerSize,
     ignoreOwners: options.ignoreOwners,
-  };
+  });
   try {
     return await options.pool.apply(job, {
       signal: options.signal,

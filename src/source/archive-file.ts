@@ -15,8 +15,9 @@ export type ArchiveInput = string | { readonly stream: AsyncIterable<Uint8Array>
 
 export interface ArchiveOptions {
   /**
-   * Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed. A crash
-   * may leave an empty file `.spool-<hex>.tmp` there, which anybody may remove at any time.
+   * Where what cannot be read at any place, a stream or a compressed file, is kept until the archive is closed, in a file
+   * without a name. Only where the file system has no such files may a crash leave an empty one, `.spool-<hex>.tmp`, which
+   * anybody may remove at any time.
    */
   readonly spoolDirectory: string;
   /** Called before so many bytes are kept there; what it throws ends the reading. */

@@ -5,6 +5,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { LayerfsError, printable } from "../core/errors.ts";
 import { fsyncDirectory } from "../sys/durable.ts";
 import { fromNodeError } from "../sys/errno.ts";
+import { nameFile, openNamelessFile } from "../sys/nameless-file.ts";
 
 /** Where an archive's bytes go, in order. */
 export interface Output extends AsyncDisposable {
@@ -22,7 +23,9 @@ export interface Output extends AsyncDisposable {
 export async function fileOutput(path: string, options: { readonly mode?: number } = {}): Promise<Output> {
   const target = targetOf(path);
   const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
-  const file = await createFile(temporary, path, options.mode ?? 0o600);
+  const mode = options.mode ?? 0o600;
+  const nameless = await naming(path, () => openNamelessFile(dirname(target), mode));
+  const file = nameless ?? (await naming(path, () => open(temporary, "wx", mode)));
   let isDone = false;
   const end = async (): Promise<void> => {
     if (isDone) return;
@@ -31,14 +34,14 @@ export async function fileOutput(path: string, options: { readonly mode?: number
     rmSync(temporary, { force: true });
   };
   return {
-    write: (bytes) => writeAll(file, bytes, path),
+    write: (bytes) => naming(path, () => writeAll(file, bytes)),
     commit: async () => {
-      try {
+      await naming(path, async () => {
         await file.sync();
+        // A link takes the place of nothing, a rename does.
+        if (nameless !== null) nameFile(nameless, temporary);
         renameSync(temporary, target);
-      } catch (error) {
-        throw fromNodeError(error, "write", path);
-      }
+      });
       await end();
       fsyncDirectory(dirname(target));
     },
@@ -58,21 +61,18 @@ export function streamOutput(stream: NodeJS.WritableStream): Output {
   };
 }
 
-async function createFile(temporary: string, path: string, mode: number): Promise<FileHandle> {
+/** Lets failures name the path that the user gave. */
+async function naming<T>(path: string, act: () => Promise<T>): Promise<T> {
   try {
-    return await open(temporary, "wx", mode);
+    return await act();
   } catch (error) {
     throw fromNodeError(error, "write", path);
   }
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
-  try {
-    for (let written = 0; written < bytes.length; ) {
-      written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
-    }
-  } catch (error) {
-    throw fromNodeError(error, "write", path);
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
   }
 }
 

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fromNodeError } from "../sys/errno.ts";
+import { openNamelessFile } from "../sys/nameless-file.ts";
 
 /** A file that has no name and vanishes with the process, if it is not closed before. */
 export interface SpoolFile {
@@ -18,20 +19,24 @@ export async function openSpoolFile(directory: string): Promise<SpoolFile> {
 }
 
 async function openNameless(directory: string): Promise<FileHandle> {
-  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}.tmp`);
-  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   try {
-    const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
-    await unlink(path).catch(async (error: NodeJS.ErrnoException) => {
-      // It may have been taken for what a crash left, and been removed already.
-      if (error.code === "ENOENT") return;
-      await file.close();
-      throw error;
-    });
-    return file;
+    return (await openNamelessFile(directory, 0o600)) ?? (await openUnlinked(directory));
   } catch (error) {
     throw fromNodeError(error, "create a temporary file in", directory);
   }
+}
+
+async function openUnlinked(directory: string): Promise<FileHandle> {
+  const path = join(directory, `.spool-${randomBytes(12).toString("hex")}.tmp`);
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const file = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  await unlink(path).catch(async (error: NodeJS.ErrnoException) => {
+    // It may have been taken for what a crash left, and been removed already.
+    if (error.code === "ENOENT") return;
+    await file.close();
+    throw error;
+  });
+  return file;
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number | null, directory: string): Promise<void> {

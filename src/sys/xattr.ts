@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { check, orErrno } from "./at.ts";
 import { ENAMETOOLONG, ENODATA, EOPNOTSUPP, ERANGE } from "./errno.ts";
 import { MAX_PATH, terminated } from "./name.ts";
@@ -21,6 +22,17 @@ export function getXattr(dirfd: number, name: Buffer, attribute: string): Buffer
   const [path, key] = [pathOf(dirfd, name), terminated(attribute)];
   return readAll((buffer) => native().lgetxattr(path, key, buffer, buffer.length), name);
 }
+
+/**
+ * Whether this process is shown `trusted.` attributes: without the capability CAP_SYS_ADMIN they are as if there were
+ * none. In a user namespace nobody is shown them, and overlayfs keeps its marks in `user.` ones.
+ */
+export function seesTrustedXattrs(): boolean {
+  const [, effective = "0"] = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  return (BigInt(`0x${effective}`) & CAP_SYS_ADMIN) !== 0n;
+}
+
+const CAP_SYS_ADMIN = 1n << 21n;
 
 /** Whether the file system at `name` can have the attribute at all. */
 export function takesXattr(dirfd: number, name: Buffer, attribute: string): boolean {

@@ -27,6 +27,10 @@ const hardlink = (name: string, linkname: string): EntryFields => ({ kind: "hard
 
 const below: Layer = [file("d/a"), file("d/b"), file("f"), symlink("l", "d")];
 
+/** A symlink to the middle of the longest path, below which the other half has no room. */
+const HALF = "d/".repeat(1024);
+const deep: Layer = [directory(HALF), symlink("s", HALF)];
+
 describe("changeset", () => {
   it.each<[string, Layer, string[]]>([
     ["hides a file by a whiteout", [file(".wh.f")], ["d/", "d/a", "d/b", "l@"]],
@@ -80,6 +84,9 @@ describe("changeset", () => {
     ["an entry of an unknown type", [{ name: "a", kind: "unknown" }]],
     ["the device that is overlayfs's whiteout", [{ name: "a", kind: "char" }]],
     ["a symlink without a target", [symlink("a", "")]],
+    ["a symlink with a target that no file system takes", [symlink("a", "t".repeat(4096))]],
+    ["a file that a symlink puts too deep", [...deep, file(`s/${HALF}f`)]],
+    ["a directory that a symlink implies too deep", [...deep, file(`s/${HALF}d/f`)]],
   ])("refuses %s", (_, layer) => {
     expect(() => apply(layer)).toThrow(expect.objectContaining({ code: "INVALID_LAYER" }));
   });

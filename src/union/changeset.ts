@@ -12,6 +12,7 @@ import {
   PATH_MAX,
   pathKey,
   printableKey,
+  tooLong,
 } from "./entry-path.ts";
 
 /** What an entry did: `path` is the real path of the node it made, null where it made none (a whiteout, say). */
@@ -105,6 +106,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   const putNode = ({ parent, parentKey, name }: NodePath, key: string, entry: TarEntry): Effect => {
     refuseImpossible(entry);
     const at = parentOf(parent, parentKey);
+    refuseLongPath(at, name);
     const replaced = entry.kind === "hardlink" ? link(at, name, entry) : target.put(at, name, entry);
     const path = at.path === parentKey ? key : joinKey(at.path, name);
     if (replaced || passed.has(path)) parents.clear();
@@ -181,7 +183,11 @@ function resolveDirectory<D extends Directory>(
   components: Components,
   passed: Set<string>,
 ): D {
-  return walk(target, components, (at, name) => target.makeParent(at, name), passed) as D;
+  const make = (at: D, name: Buffer): D => {
+    refuseLongPath(at, name);
+    return target.makeParent(at, name);
+  };
+  return walk(target, components, make, passed) as D;
 }
 
 /** The same, but null where a part is missing or is no directory. */
@@ -247,6 +253,12 @@ function symlinkParts(target: Buffer): Buffer[] {
   return parts;
 }
 
+/** Through symlinks a path may become longer than the names that lead there. */
+function refuseLongPath(at: Directory, name: Buffer): void {
+  const length = at.path.length + 1 + name.length;
+  if (length > PATH_MAX) throw tooLong(Buffer.from(joinKey(at.path, name), "latin1"), "the path", length, PATH_MAX);
+}
+
 function isDotDot(name: Buffer): boolean {
   return name.length === 2 && name[0] === 0x2e && name[1] === 0x2e;
 }
@@ -260,6 +272,9 @@ function refuseImpossible(entry: TarEntry): void {
   }
   if (entry.kind === "symlink" && entry.linkname.length === 0) {
     throw new LayerfsError("INVALID_LAYER", `${printable(entry.name)}: a symlink without a target`);
+  }
+  if (entry.kind === "symlink" && entry.linkname.length > PATH_MAX) {
+    throw tooLong(entry.name, "the target", entry.linkname.length, PATH_MAX);
   }
   if (entry.kind === "char" && entry.devmajor === 0 && entry.devminor === 0) {
     throw new LayerfsError(

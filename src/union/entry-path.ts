@@ -93,6 +93,12 @@ export function joinKey(directory: string, name: Buffer): string {
   return directory === "" ? name.toString("latin1") : `${directory}/${name.toString("latin1")}`;
 }
 
+/** The INVALID_LAYER error for what no file system takes; `name` is that of the entry. */
+export function tooLong(name: Buffer, what: string, length: number, limit: number): LayerfsError {
+  const start = printable(name.subarray(0, 80));
+  return new LayerfsError("INVALID_LAYER", `${start}…: ${what} has ${length} bytes, at most ${limit} are possible`);
+}
+
 /** A key for messages. */
 export function printableKey(key: string): string {
   return `/${printable(Buffer.from(key, "latin1"))}`;
@@ -100,13 +106,8 @@ export function printableKey(key: string): string {
 
 function refuseTooLong(name: Buffer, components: Components): void {
   const longest = Math.max(0, ...components.map((part) => part.length));
-  const [what, length, limit] =
-    longest > NAME_MAX ? ["a name", longest, NAME_MAX] : ["the path", name.length, PATH_MAX];
-  if (length <= limit) return;
-  throw new LayerfsError(
-    "INVALID_LAYER",
-    `${printable(name.subarray(0, 80))}…: ${what} has ${length} bytes, at most ${limit} are possible`,
-  );
+  if (longest > NAME_MAX) throw tooLong(name, "a name", longest, NAME_MAX);
+  if (name.length > PATH_MAX) throw tooLong(name, "the path", name.length, PATH_MAX);
 }
 
 function isMeta(part: Buffer): boolean {

@@ -1,8 +1,9 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
+import { withObject } from "../core/errors.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
 import { type LayerTarget, memoryTarget } from "./memory-target.ts";
-import type { HiddenNode, LayerEntries, MergedTree } from "./merged-tree.ts";
+import type { HiddenNode, LayerEntries, MergedTree, MergeOptions } from "./merged-tree.ts";
 import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
 
 /** What a layer did to a path, seen against all layers below it. */
@@ -14,10 +15,15 @@ export interface NodeChange {
 
 export interface ChangedTree {
   readonly tree: MergedTree;
-  /** By the key of the path, the last change that a layer above the lowest made to it. */
+  /** By the key of the path, the last change that a layer made to it. */
   readonly changes: ReadonlyMap<string, NodeChange>;
   /** What was there under the paths that are deleted; the node as it was. */
   readonly deleted: ReadonlyMap<string, TreeNode>;
+}
+
+export interface ChangeOptions extends Pick<MergeOptions, "signal" | "onDuplicate"> {
+  /** Whether to note that the lowest layer adds all that it has. Default: false. */
+  readonly withLowest?: boolean | undefined;
 }
 
 /**
@@ -26,20 +32,29 @@ export interface ChangedTree {
  */
 export async function mergeWithChanges(
   layers: readonly LayerEntries[],
-  signal: AbortSignal | undefined,
+  { signal, onDuplicate, withLowest = false }: ChangeOptions = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
   for (const [index, entries] of layers.entries()) {
-    const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
-    const changes = changeset(layer, { duplicates: "last-wins" });
-    for await (const { entry, storedName } of entries) {
-      layer.storedAt(nameKey(storedName));
-      changes.add(entry);
+    const isNoted = index > 0 || withLowest;
+    const layer = isNoted ? noting(target.layer(index), index, notes) : target.layer(index);
+    try {
+      await add(layer, entries, (path) => onDuplicate?.({ layer: index, path }));
+    } catch (error) {
+      throw withObject(error, `layer ${index + 1}`);
     }
     throwIfCancelled(signal);
   }
   return { tree: { root: target.root, layers: layers.length }, changes: notes.changes, deleted: notes.deleted };
+}
+
+async function add(layer: LayerTarget, entries: LayerEntries, onDuplicate: (path: string) => void): Promise<void> {
+  const changes = changeset(layer, { duplicates: "last-wins", onDuplicate });
+  for await (const { entry, storedName } of entries) {
+    layer.storedAt(nameKey(storedName));
+    changes.add(entry);
+  }
 }
 
 class Notes {

@@ -1,4 +1,5 @@
 import { throwIfCancelled } from "../core/cancellation.ts";
+import { withObject } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { nameKey } from "../union/entry-path.ts";
@@ -54,7 +55,7 @@ export interface MergeOptions {
  * Joins layers, lowest first, into one tree in memory, by the same rules by which they are written to disk
  * (`changeset`). A layer may be any iterable, and none is asked for before the one below it is done.
  *
- * Fails with INVALID_LAYER as `changeset` does, CANCELLED once the signal is aborted.
+ * Fails with INVALID_LAYER as `changeset` does, and then names the layer by its number from 1, the lowest; CANCELLED once the signal is aborted.
  */
 export async function mergeLayers(
   layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
@@ -74,7 +75,11 @@ export async function* growTree(
   let index = 0;
   for await (const entries of layers) {
     throwIfCancelled(options.signal);
-    await mergeLayer(target.layer(index), entries, index, options);
+    try {
+      await mergeLayer(target.layer(index), entries, index, options);
+    } catch (error) {
+      throw withObject(error, `layer ${index + 1}`);
+    }
     index++;
     yield { root: target.root, layers: index };
   }

@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
-import { isLayerfsError } from "../core/errors.ts";
+import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { pathGlobMatcher } from "../core/glob.ts";
+import { printableKey } from "../union/entry-path.ts";
 import { contentRange, type WholeRange } from "./content-range.ts";
 import { fileAt, linkAt } from "./file-at.ts";
 import { contentOf, list, lstat, type NodeStat, resolve, walk } from "./lookup.ts";
@@ -11,7 +12,7 @@ import {
   type MergeOptions,
   mergeLayers,
 } from "./merged-tree.ts";
-import type { PlacedNode } from "./node.ts";
+import type { FileNode, PlacedNode } from "./node.ts";
 
 /** A path inside an image: a string is taken as UTF-8. A leading `/` may be left out. */
 export type PathLike = string | Uint8Array;
@@ -21,6 +22,8 @@ export interface ByteRange {
   readonly start?: number | undefined;
   readonly end?: number | undefined;
 }
+
+const MAX_IN_MEMORY = 2 ** 31;
 
 /** A layer that can be read, wherever it lies. */
 export interface ReadableLayer {
@@ -78,7 +81,7 @@ export interface View {
   walk(options?: WalkOptions): ViewNodes;
   /** The bytes of a file, chunk by chunk. What is wrong with the path is thrown at once. */
   read(path: PathLike, range?: ByteRange): AsyncIterable<Buffer>;
-  /** The whole file in memory. */
+  /** The whole file in memory; LIMIT_EXCEEDED where it has 2 GiB or more, as `fs.readFile` has it. */
   readFile(path: PathLike): Promise<Buffer>;
   /** As `read`, as a stream of Node.js. */
   createReadStream(path: PathLike, range?: ByteRange): Readable;
@@ -126,12 +129,20 @@ export function viewOf(
     walk: (options = {}) => nodes(() => walked(tree, options, describe)),
     read,
     readFile: async (path) => {
+      refuseLarge(fileAt(tree, bytes(path)));
       const chunks: Buffer[] = [];
       for await (const chunk of read(path)) chunks.push(chunk);
       return Buffer.concat(chunks);
     },
     createReadStream: (path, range) => Readable.from(read(path, range), { objectMode: false }),
   };
+}
+
+/** The size of a file may be a lie in a sparse map, which costs no bytes. */
+function refuseLarge({ path, node }: PlacedNode<FileNode>): void {
+  if (node.size < MAX_IN_MEMORY) return;
+  const found = `${printableKey(path)}: expected less than ${MAX_IN_MEMORY} bytes to be read at once, found ${node.size}`;
+  throw new LayerfsError("LIMIT_EXCEEDED", found, { hint: "read it as a stream, or in parts" });
 }
 
 /** A path as bytes that begin at the root: an empty one stays empty, which is no path. */

@@ -123,7 +123,7 @@ describe.each([
         daemon.docker("load", "-i", archive());
         daemon.docker("load", "-i", join(checkout, "sample/layerfs-sample.tar"));
         daemon.docker("create", "--name", "box", "all:1", "/none");
-        expect(await engine.check([])).toEqual({ images: 2, layers: 5, findings: [] });
+        expect(await engine.check([])).toEqual({ images: 2, layers: 5, unseen: [], findings: [] });
       } finally {
         await daemon[Symbol.asyncDispose]();
       }

@@ -4,12 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
 import { BASE, EDGE_CASES, type EdgeCase } from "../corpus/edge-layers.ts";
+import { collect } from "../support/apply.ts";
 import { describeTree } from "../support/describe-tree.ts";
+import { extractTar } from "../support/extract.ts";
 import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
 import { dockerArchive } from "../support/image-builder.ts";
-import { requires } from "../support/requires.ts";
+import { program, requires, root } from "../support/requires.ts";
 import { scanStore } from "../support/scan-store.ts";
 import { scratchDirectory } from "../support/scratch.ts";
+import { archiveOf, reader } from "../support/sources.ts";
 
 const WAYS = ["overlay2, mounted", "vfs, mounted", "unpacked"] as const;
 
@@ -17,13 +20,13 @@ describe.each(WAYS)("a layer with an oddity, %s", (way) => {
   const missing = requires(overlay());
   const driver = way.startsWith("vfs") ? "vfs" : "overlay2";
   let place: TestFileSystem;
-  let root: string;
+  let storeRoot: string;
   let engine: Engine;
   beforeAll(async () => {
     if (missing !== null) return;
     place = makeFileSystem("ext4");
-    root = join(place.directory, "root");
-    engine = await openEngine({ root, driver });
+    storeRoot = join(place.directory, "root");
+    engine = await openEngine({ root: storeRoot, driver });
   });
   afterAll(async () => {
     await engine?.[Symbol.asyncDispose]();
@@ -41,9 +44,33 @@ describe.each(WAYS)("a layer with an oddity, %s", (way) => {
       expect((await engine.check([])).findings).toEqual([]);
       await engine.removeImage("edge:1");
     }
-    expect(scanStore(root, driver)).toEqual([]);
+    expect(scanStore(storeRoot, driver)).toEqual([]);
   });
 });
+
+describe("a layer with an oddity, looked into without a store", () => {
+  requires(root(), program("tar"));
+
+  it.each(EDGE_CASES.map((edge) => [edge.name, edge] as const))("%s", async (_name, { layers, expected }) => {
+    const source = archiveOf({ tags: [], layers: [BASE, ...layers] });
+    const engine = await reader();
+    const seen = "tree" in expected ? expected.tree : expected.seen;
+    if (seen === undefined) {
+      const refusal = expect.objectContaining({ message: expect.stringMatching((expected as Refused).refused) });
+      await expect(engine.list(source, "/", { recursive: true })).rejects.toEqual(refusal);
+      await expect(collect(engine.export(source))).rejects.toEqual(refusal);
+      return;
+    }
+    expect(describeTree(extractTar(await collect(engine.export(source))))).toEqual(seen);
+    const listed = await engine.list(source, "/", { recursive: true });
+    expect(listed.map(({ path }) => path.toString().slice(1)).sort()).toEqual(Object.keys(seen).sort());
+    for (const { kind, path, size } of listed) {
+      if (kind === "file") expect(await collect(await engine.readFile(source, path.toString()))).toHaveLength(size);
+    }
+  });
+});
+
+type Refused = Extract<EdgeCase["expected"], { refused: RegExp }>;
 
 async function load(engine: Engine, edge: EdgeCase): Promise<string> {
   const file = join(scratchDirectory(), "edge.tar");

@@ -3,16 +3,14 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openEngine } from "../../src/index.ts";
+import { inWholeSeconds, rowsOfImage } from "../support/docker-export.ts";
 import { dockerd, exportedTree, startDockerd } from "../support/dockerd.ts";
-import { compareTrees, dumpTree, type TreeRow } from "../support/dump-tree.ts";
+import { compareTrees, dumpTree } from "../support/dump-tree.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { requires } from "../support/requires.ts";
 import { sampleImages } from "../support/sample-images.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { layerTar } from "../support/tar-builder.ts";
-
-/** What Docker puts into each container, and directories whose times that changes. */
-const INIT_LAYER = /^(\.dockerenv|proc|sys|dev(\/.*)?|etc|etc\/(hostname|hosts|resolv\.conf|mtab))?$/;
 
 const odd: TestImage = {
   tags: ["odd:1"],
@@ -65,32 +63,15 @@ describe("an exported tar", () => {
     daemon.docker("load", "-q", "-i", file);
     await using engine = await openEngine({ root: "/proc/no-root", cacheDirectory: null });
     for (const name of images.flatMap(({ tags }) => tags)) {
-      const expected = dumpTree(exportedTree(daemon, daemon.docker("create", name, "sh")))
-        .map(wholeSeconds)
-        .map((row) => withoutOwnTime(row, started));
+      const expected = rowsOfImage(dumpTree(exportedTree(daemon, daemon.docker("create", name, "sh"))), started);
       const tree = join(place, name.replace(":", "-"));
       const tar = `${tree}.tar`;
       mkdirSync(tree);
       await engine.exportToFile(`docker-archive:${file}:${name}`, tar);
       expect(spawnSync("tar", ["-xpf", tar, "-C", tree, "--numeric-owner"]).status).toBe(0);
-      const found = dumpTree(tree).map(wholeSeconds);
+      const found = inWholeSeconds(dumpTree(tree));
       expect(found.length).toBeGreaterThan(8);
-      expect(compareTrees(expected.filter(isOfImage), found.filter(isOfImage))).toEqual([]);
+      expect(compareTrees(expected, found)).toEqual([]);
     }
   });
 });
-
-function isOfImage({ path }: TreeRow): boolean {
-  return !INIT_LAYER.test(path);
-}
-
-/** dockerd writes no parts of seconds; it rounds them down. */
-function wholeSeconds(row: TreeRow): TreeRow {
-  const seconds = (row.mtime ?? 0n) / 1_000_000_000n;
-  return { ...row, mtime: seconds * 1_000_000_000n };
-}
-
-/** dockerd leaves a directory that a layer implies, or deletes something from, with the time when it did so. */
-function withoutOwnTime(row: TreeRow, started: bigint): TreeRow {
-  return row.type === "directory" && (row.mtime ?? 0n) >= started ? { ...row, mtime: null } : row;
-}

@@ -53,7 +53,7 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
 
   it("a load that waits for standard input is interrupted too", async () => {
     const { process, ended } = startLayerfs(["--root", root, "-s", driver, "load"], "open");
-    await until(() => hasOpen(process.pid ?? 0, join(root, "layerfs/tmp/.spool-")));
+    await until(() => hasOpen(process.pid ?? 0, join(root, "layerfs/tmp/")));
     process.kill("SIGINT");
     expect(await ended).toMatchObject({ status: 130, stderr: "layerfs: cancelled\n" });
     expect(scanStore(root, driver)).toEqual([]);

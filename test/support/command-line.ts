@@ -262,7 +262,7 @@ function fakeEngine(): Engine {
     ],
     explain: async () => EXPLANATION,
     explainDirectory: async (directory) => (directory.startsWith("/") ? DIRECTORY_EXPLANATION : null),
-    check: async () => ({ images: 1, layers: 2, findings: [] }),
+    check: async () => ({ images: 1, layers: 2, unseen: [], findings: [] }),
     tag: async (_source, target) => ({ id: IMAGE_ID, name: target }),
     removeImage: async (image) => ({
       steps: [

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "../../src/core/digest.ts";
 import { machineRoot } from "./filesystems.ts";
+import { startProcess } from "./layerfs-process.ts";
 import { findProgram, mounting, program, type Requirement } from "./requires.ts";
 import { scratchDirectory } from "./scratch.ts";
 
@@ -12,6 +13,8 @@ import { scratchDirectory } from "./scratch.ts";
 export interface Dockerd extends AsyncDisposable {
   /** Runs the docker client and returns what it prints; fails with its messages. */
   docker(...words: readonly string[]): string;
+  /** The same, while this process does something else. */
+  dockerBeside(...words: readonly string[]): Promise<string>;
 }
 
 /** What a private dockerd needs of the machine, for `requires`. */
@@ -34,8 +37,9 @@ export async function startDockerd(root: string, driver: string): Promise<Docker
     stdio: ["ignore", "ignore", openSync(join(place, "log"), "w")],
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin` },
   });
+  const client = ["--config", place, "-H", socket];
   const run = (...words: readonly string[]) =>
-    spawnSync("docker", ["--config", place, "-H", socket, ...words], { encoding: "utf8", maxBuffer: 1 << 26 });
+    spawnSync("docker", [...client, ...words], { encoding: "utf8", maxBuffer: 1 << 26 });
   const dispose = async (): Promise<void> => {
     await end(daemon);
     rmSync(place, { recursive: true });
@@ -52,6 +56,11 @@ export async function startDockerd(root: string, driver: string): Promise<Docker
   return {
     docker(...words) {
       const { status, stdout, stderr } = run(...words);
+      if (status !== 0) throw new Error(`docker ${words.join(" ")}: ${stderr.trim()}`);
+      return stdout.trimEnd();
+    },
+    async dockerBeside(...words) {
+      const { status, stdout, stderr } = await startProcess("docker", [...client, ...words], {}).ended;
       if (status !== 0) throw new Error(`docker ${words.join(" ")}: ${stderr.trim()}`);
       return stdout.trimEnd();
     },
@@ -108,7 +117,12 @@ export function exportedTree({ docker }: Dockerd, container: string): string {
 
 /** A tree without what dockerd puts into every container, whatever its image has there. */
 export function withoutMountPoints(tree: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(tree).filter(([path]) => !MOUNT_POINTS.test(path)));
+  return Object.fromEntries(Object.entries(tree).filter(([path]) => !isMountPoint(path)));
+}
+
+/** What dockerd puts into every container, or changes there, by its path without a leading `/`. */
+export function isMountPoint(path: string): boolean {
+  return MOUNT_POINTS.test(path);
 }
 
 const MOUNT_POINTS = /^(\.dockerenv|proc|sys|dev|dev\/(console|pts|shm)|etc|etc\/(hostname|hosts|resolv\.conf|mtab))$/;

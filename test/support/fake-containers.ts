@@ -64,5 +64,7 @@ export function fakeContainers(): ContainerTasks {
     inspectContainer: async () => CONTAINER_INSPECTION,
     removeContainer: async () => CONTAINER_ID,
     renameContainer: async () => {},
+    diff: async () => [{ kind: "A", path: Buffer.from("/etc/a\nb\xff", "latin1") }],
+    commit: async (_container, { reference } = {}) => ({ id: digestOf("image"), name: reference ?? null, layer: null }),
   };
 }

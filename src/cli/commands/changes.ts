@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { printable } from "../../core/errors.ts";
 import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
+import { renderPlainChanges } from "../render/changes.ts";
 import { withSession } from "../session.ts";
 import { verb } from "../verb.ts";
 
@@ -19,7 +19,7 @@ export function changesCommand(context: Context): Command {
     .action(async (before: string, after: string, _options: unknown, command: Command) => {
       await withSession(context, command, async (session) => {
         const changes = await untilAborted(session.engine.changes(before, after), session.signal);
-        await session.print(changes, () => changes.map(({ kind, path }) => `${kind} ${printable(path)}\n`).join(""));
+        await session.print(changes, () => renderPlainChanges(changes));
       });
     });
 }

@@ -18,7 +18,7 @@ const SENTENCE = { ...MODE, path: null, what: "/root/x is missing", expected: nu
 const ORPHAN: Finding = { ...SENTENCE, kind: "unreferenced", images: [], diffID: null, what: "/root/y: no record" };
 
 function check(found: readonly Finding[], ...words: readonly string[]): Promise<Run> {
-  const engine = { check: async () => ({ images: 1, layers: 2, findings: found }) };
+  const engine = { check: async () => ({ images: 1, layers: 2, unseen: [], findings: found }) };
   return runCommand(["check", ...words], { engine });
 }
 
@@ -43,6 +43,14 @@ describe("layerfs check", () => {
     expect(await check([])).toMatchObject({
       status: 0,
       stdout: "checked 1 image, 2 layers: 0 damaged, 0 unreferenced\n",
+    });
+  });
+
+  it("tells what could not be looked at, which is no damage", async () => {
+    const engine = { check: async () => ({ images: 1, layers: 2, unseen: ["marks were not compared"], findings: [] }) };
+    expect(await runCommand(["check"], { engine })).toMatchObject({
+      status: 0,
+      stdout: "note: marks were not compared\nchecked 1 image, 2 layers: 0 damaged, 0 unreferenced\n",
     });
   });
 

@@ -1,4 +1,5 @@
 import { printable } from "../../core/errors.ts";
+import type { Change } from "../../engine/engine.ts";
 import type { ChangedNode } from "../../engine/look/list-changes.ts";
 import { renderNodes } from "./nodes.ts";
 import { humanSize } from "./size.ts";
@@ -29,6 +30,11 @@ export function renderChangeTree(nodes: readonly ChangedNode[], { colour }: Chan
     ({ size, layer, line }) => `${size.padStart(widths.size)}  ${layer.padStart(widths.layer)}  ${line}\n`,
   );
   return [head, ...lines].join("");
+}
+
+/** As `docker diff` prints them. */
+export function renderPlainChanges(changes: readonly Change[]): string {
+  return changes.map(({ kind, path }) => `${kind} ${printable(path)}\n`).join("");
 }
 
 /** A line a path: what became of it, and its name. */

@@ -4,7 +4,7 @@ import type { Finding } from "../../engine/check/findings.ts";
 import { shortID } from "./image-id.ts";
 
 /** A line a finding, what to do below those that need the same, and how much was looked at. */
-export function renderCheck({ findings, images, layers }: CheckResult): string {
+export function renderCheck({ findings, images, layers, unseen }: CheckResult): string {
   const parts = (["damage", "unreferenced"] as const).flatMap((kind) => {
     const ofKind = findings.filter((finding) => finding.kind === kind);
     return [...Map.groupBy(ofKind, ({ hint }) => hint)].map(([hint, alike]) => {
@@ -14,7 +14,8 @@ export function renderCheck({ findings, images, layers }: CheckResult): string {
   });
   const damages = findings.filter(({ kind }) => kind === "damage").length;
   const unreferenced = findings.length - damages;
-  return `${parts.join("")}checked ${count(images, "image")}, ${count(layers, "layer")}: ${damages} damaged, ${unreferenced} unreferenced\n`;
+  const notes = unseen.map((what) => `note: ${what}\n`);
+  return `${parts.join("")}${notes.join("")}checked ${count(images, "image")}, ${count(layers, "layer")}: ${damages} damaged, ${unreferenced} unreferenced\n`;
 }
 
 function renderFinding({ images, diffID, path, what, expected, found }: Finding): string {

@@ -4,6 +4,7 @@ import { isLayerfsError } from "../../core/errors.ts";
 import { listImageIDs, readImageConfig } from "../../image/image-db.ts";
 import { readRepositories, tagsOf } from "../../image/repositories.ts";
 import { resolveImage } from "../../image/resolve.ts";
+import { seesTrustedXattrs } from "../../sys/xattr.ts";
 import { findStores } from "../docker-root.ts";
 import { layerUsers } from "../explain/explain.ts";
 import type { Stores } from "../stores.ts";
@@ -21,6 +22,8 @@ export interface CheckResult {
   /** How many images and layers were looked at. */
   readonly images: number;
   readonly layers: number;
+  /** What could not be looked at, and why, one sentence each without a full stop. */
+  readonly unseen: readonly string[];
   readonly findings: readonly Finding[];
 }
 
@@ -52,6 +55,7 @@ export async function checkImages(
   return {
     images: results.reduce((sum, { images }) => sum + images, 0),
     layers: results.reduce((sum, { layers }) => sum + layers, 0),
+    unseen: [...new Set(results.flatMap(({ unseen }) => unseen))],
     findings: results.flatMap((result) => result.findings),
   };
 }
@@ -78,8 +82,14 @@ function begin(stores: Stores, { quick = false, signal }: CheckOptions): StackCh
     users ??= namesByLayer(stores);
     return users.get(chainID) ?? [];
   };
-  return { stores, findings: findings(usersOf), checked: new Set(), quick, signal };
+  return { stores, findings: findings(usersOf), checked: new Set(), quick, seesMarks: seesMarks(stores), signal };
 }
+
+function seesMarks({ layers }: Stores): boolean {
+  return layers.driver.traits.layerForm !== "overlay-dir" || seesTrustedXattrs();
+}
+
+const UNSEEN_MARKS = "marks of opaque directories were not compared: reading them takes CAP_SYS_ADMIN, as root has it";
 
 /** Returns the chainIDs of its layers, null where they are not known. An image that is removed meanwhile is as none. */
 async function checkImage(check: StackCheck, id: Digest): Promise<Digest[] | null> {
@@ -110,6 +120,6 @@ function namesByLayer(stores: Stores): ReadonlyMap<Digest, readonly string[]> {
   }
 }
 
-function resultOf({ findings: found, checked }: StackCheck, images: number): CheckResult {
-  return { images, layers: checked.size, findings: found.list };
+function resultOf({ findings: found, checked, seesMarks }: StackCheck, images: number): CheckResult {
+  return { images, layers: checked.size, unseen: seesMarks ? [] : [UNSEEN_MARKS], findings: found.list };
 }

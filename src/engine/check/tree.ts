@@ -21,6 +21,8 @@ export interface TreeCheck {
   readonly facts: LayerFacts;
   readonly stack: StackFacts;
   readonly owners: boolean;
+  /** False where the marks of opaque directories cannot be read: then any directory may have one. */
+  readonly seesMarks: boolean;
   readonly signal: AbortSignal | undefined;
   /** `path` is a key. */
   readonly tell: (path: string, difference: Difference) => void;
@@ -184,7 +186,7 @@ class TreeChecker {
 
   /** Whether overlayfs shows nothing there any more. */
   #compareHidden(path: string): void {
-    const { facts, tell } = this.#check;
+    const { facts, seesMarks, tell } = this.#check;
     const { root, hidden } = facts;
     const parent = parentOf(path);
     if (nodeAt(root, path) !== null || (hidden.has(parent) && nodeAt(root, parent) === null)) return;
@@ -193,7 +195,8 @@ class TreeChecker {
       const prefix = Buffer.from(parts.slice(0, depth).join("/"), "latin1");
       const stat = tryStatat(this.#rootFd, prefix);
       if (stat === -ENOENT) break;
-      if (typeof stat === "number" || !isDirectory(stat) || isOpaque(this.#rootFd, prefix)) return;
+      if (typeof stat === "number" || !isDirectory(stat)) return;
+      if (!seesMarks || isOpaque(this.#rootFd, prefix)) return;
     }
     tell(path, { what: "missing", expected: "a whiteout", found: "nothing, so the layers below show" });
   }

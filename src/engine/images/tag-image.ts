@@ -16,7 +16,7 @@ import type { Stores } from "../stores.ts";
 
 /** Gives an image one more name; another image that had it loses it. Durable when it returns. */
 export async function tagImage(stores: Stores, source: string, target: string): Promise<TaggedImage> {
-  const name = parseTarget(target);
+  const name = parseNewTag(target);
   return exclusively(stores.layers, async () => {
     await recoverAll(stores);
     const { id } = resolveImage(stores.images, source);
@@ -26,8 +26,8 @@ export async function tagImage(stores: Stores, source: string, target: string): 
   });
 }
 
-/** The rules and words of Docker (docker/cli, image/tag.go; moby, reference/store.go). */
-function parseTarget(text: string): NamedReference {
+/** A name that an image may be given, by the rules and in the words of Docker (docker/cli, image/tag.go; moby, reference/store.go). */
+export function parseNewTag(text: string): NamedReference {
   const name = withDefaultTag(parseReference(text));
   if (name.digest !== undefined) {
     throw new LayerfsError("INVALID_REFERENCE", "refusing to create a tag with a digest reference", {

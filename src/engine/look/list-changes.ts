@@ -2,9 +2,10 @@ import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import { nameKey } from "../../union/entry-path.ts";
 import { type ChangedTree, mergeWithChanges, type NodeChange } from "../../view/changes.ts";
 import { resolve, walk } from "../../view/lookup.ts";
+import type { DuplicatePath } from "../../view/merged-tree.ts";
 import type { LeafNode, PlacedNode } from "../../view/node.ts";
 import type { ReadOptions, TreeNode } from "../engine.ts";
-import { readStack, type StackFinder } from "../tree/layer-stack.ts";
+import { readStack, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
 import { describeNode } from "./describe-node.ts";
 
 export interface ChangesOptions extends ReadOptions {
@@ -41,10 +42,16 @@ export function listChanges(finder: StackFinder, path: string, options: ChangesO
       throw new LayerfsError("NOT_FOUND", `there is no layer ${layer + 1}: the image has ${layers.length}`);
     }
     const read = layers.slice(0, layer === undefined ? undefined : layer + 1);
+    const duplicates: DuplicatePath[] = [];
     const merged = await mergeWithChanges(
       read.map((each) => each.entries()),
-      options.signal,
+      {
+        signal: options.signal,
+        withLowest: layer === 0,
+        onDuplicate: (duplicate) => duplicates.push(duplicate),
+      },
     );
+    tellDuplicates(finder.call, duplicates);
     return select(merged, path, options);
   });
 }

@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../../core/digest.ts";
 import { type Efficiency, type EfficiencyMeter, efficiencyMeter } from "../../view/efficiency.ts";
 import { walk } from "../../view/lookup.ts";
-import { type HiddenNode, type LayerEntry, mergeLayers } from "../../view/merged-tree.ts";
+import { type DuplicatePath, type HiddenNode, type LayerEntry, mergeLayers } from "../../view/merged-tree.ts";
 import type { PlacedNode } from "../../view/node.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { ImageLayer } from "../tree/image-layer.ts";
-import { type LayerStack, readStack, type StackFinder } from "../tree/layer-stack.ts";
+import { type LayerStack, readStack, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
 import { keyOf, wantedFiles } from "../tree/tree-contents.ts";
 
 export interface WasteOptions extends ReadOptions {
@@ -62,10 +62,16 @@ export function findWaste(finder: StackFinder, options: WasteOptions): Promise<W
     const meter = efficiencyMeter();
     const sizes = stack.layers.map(() => 0);
     const hiding = new Hiding();
+    const doubled: DuplicatePath[] = [];
     const tree = await mergeLayers(
       stack.layers.map((layer, index) => measured(layer, meter, (bytes) => (sizes[index]! += bytes))),
-      { signal: options.signal, onHidden: (hidden) => hiding.add(hidden) },
+      {
+        signal: options.signal,
+        onHidden: (hidden) => hiding.add(hidden),
+        onDuplicate: (duplicate) => doubled.push(duplicate),
+      },
     );
+    tellDuplicates(finder.call, doubled);
     const root: PlacedNode = { path: "", node: tree.root };
     const hidden = hiding.files(root);
     const duplicates = options.duplicates === false ? null : await findDuplicates(stack, root);

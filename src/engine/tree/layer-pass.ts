@@ -4,6 +4,7 @@ import type { TarEntry } from "../../tar/entry.ts";
 import { type TarHandler, tarReader } from "../../tar/reader.ts";
 import type { LayerEntry } from "../../view/merged-tree.ts";
 import type { IndexedEntry } from "./layer-index/entry-codec.ts";
+import { zeros } from "./zeros.ts";
 
 /** An entry that a pass over a layer has come to. */
 export interface PassedEntry extends LayerEntry {
@@ -20,7 +21,7 @@ export type Wants = (entry: TarEntry, storedName: Buffer) => boolean;
 /** Gives an entry the name under which its bytes are found. */
 export type NameEntry = (entry: TarEntry) => Buffer;
 
-const ZEROS = Buffer.alloc(64 * 1024);
+const NO_BYTES = Buffer.alloc(0);
 
 /** Is told of each entry when its payload has passed. */
 export interface EntryObserver {
@@ -58,7 +59,7 @@ export async function* passTar(
     for (let event = await next(); event !== undefined; event = await next()) {
       if (event.kind !== "entry") continue;
       const { entry, storedName, isWanted } = event;
-      yield { entry, storedName, content: isWanted ? contentFrom(next) : null };
+      yield { entry, storedName, content: isWanted ? contentFrom(next, signal) : null };
     }
   } finally {
     await chunks.return?.();
@@ -71,9 +72,12 @@ type Event =
   | { readonly kind: "end" };
 
 /** Bytes up to the end of the file. A second call goes on where the first one ended. */
-async function* contentFrom(next: () => Promise<Event | undefined>): AsyncGenerator<Buffer> {
+async function* contentFrom(
+  next: () => Promise<Event | undefined>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
   for (let event = await next(); event?.kind === "bytes"; event = await next()) {
-    for (let left = event.hole; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
+    if (event.hole > 0) yield* zeros(event.hole, signal);
     if (event.bytes.length > 0) yield event.bytes;
   }
 }
@@ -134,6 +138,6 @@ class Events implements TarHandler {
     const entry = this.#entry as TarEntry;
     this.#observer?.entry({ entry, payloadOffset: this.#payloadOffset, checksum: this.#checksum });
     if (!this.#isWanted) return;
-    this.#queue.push({ kind: "bytes", hole: entry.size - this.#end, bytes: ZEROS.subarray(0, 0) }, { kind: "end" });
+    this.#queue.push({ kind: "bytes", hole: entry.size - this.#end, bytes: NO_BYTES }, { kind: "end" });
   }
 }

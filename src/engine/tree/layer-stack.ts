@@ -3,8 +3,10 @@ import type { Digest } from "../../core/digest.ts";
 import { formatPlatform } from "../../core/platform.ts";
 import { familiarString } from "../../core/reference.ts";
 import { readRepositories, tagsOf } from "../../image/repositories.ts";
+import type { DuplicatePath } from "../../view/merged-tree.ts";
 import type { View } from "../../view/view.ts";
 import { findStores } from "../docker-root.ts";
+import type { EngineOptions } from "../engine.ts";
 import { type StoredImage, whileThere } from "../images/stored-image.ts";
 import { type OpenedImage, openSourceImage, type SourceCall } from "../source.ts";
 import type { Stores } from "../stores.ts";
@@ -29,7 +31,9 @@ export interface LayerStack extends AsyncDisposable {
   view(): Promise<View>;
 }
 
-export type StackCall = SourceCall & LookOptions;
+export interface StackCall extends SourceCall, LookOptions {
+  readonly onDuplicates?: EngineOptions["onDuplicates"];
+}
 
 /** How the image that a text names is found: `reading` opens the store, if the text names no source. */
 export interface StackFinder {
@@ -68,6 +72,11 @@ export async function* streamStack<T>(
   yield* read(stack);
 }
 
+/** Does nothing where there are none. */
+export function tellDuplicates({ onDuplicates }: StackCall, duplicates: readonly DuplicatePath[]): void {
+  if (duplicates.length > 0) onDuplicates?.(duplicates);
+}
+
 async function orClose<T>(opened: AsyncDisposable, make: () => T | Promise<T>): Promise<T> {
   try {
     return await make();
@@ -100,14 +109,15 @@ function storedStack(stores: Stores, stored: StoredImage, call: StackCall): Laye
 }
 
 /** A failure is not kept: the next call tries again. */
-function viewer(
-  layers: readonly ImageLayer[],
-  naming: LayerStack["naming"],
-  { cache, signal }: StackCall,
-): () => Promise<View> {
+function viewer(layers: readonly ImageLayer[], naming: LayerStack["naming"], call: StackCall): () => Promise<View> {
   let made: Promise<View> | null = null;
+  const look = async (): Promise<View> => {
+    const view = await imageView(layers, { cache: call.cache, naming, signal: call.signal });
+    tellDuplicates(call, view.duplicates);
+    return view;
+  };
   return () => {
-    made ??= imageView(layers, { cache, naming, signal });
+    made ??= look();
     made.catch(() => {
       made = null;
     });

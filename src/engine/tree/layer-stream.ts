@@ -1,6 +1,6 @@
 import { decompress } from "../../compression/decompress.ts";
 import { type Digest, digestHex } from "../../core/digest.ts";
-import { LayerfsError } from "../../core/errors.ts";
+import { LayerfsError, withObject } from "../../core/errors.ts";
 import type { Layer } from "../../core/image.ts";
 import { mismatch, verified } from "../../core/verified.ts";
 import { threadedSha256 } from "../../sys/threaded-hash.ts";
@@ -78,7 +78,11 @@ export async function* layerContent(
 export async function* layerPass(layer: Layer, wants: Wants, options: LayerReadOptions): AsyncGenerator<PassedEntry> {
   const recorder = options.cache ? recorderFor(layer, options.cache) : null;
   const tar = verifiedTar(layer, recorder, options);
-  yield* passTar(tar, storedNames(), wants, options.signal, recorder ?? undefined);
+  try {
+    yield* passTar(tar, storedNames(), wants, options.signal, recorder ?? undefined);
+  } catch (error) {
+    throw withObject(error, `layer ${layer.diffID}`);
+  }
   recorder?.finish();
 }
 

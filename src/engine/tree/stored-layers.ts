@@ -20,18 +20,22 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
   return image.layers.map((record, index) => {
     const { tarSplit, diffID } = record;
     const directory = (): string => placeOf(stores.layers, record).directory;
+    const reading: Reading = (open) => untilRemoved(stores, image, open);
     return {
       diffID,
       blobDigest: null,
       storedSize: null,
       createdBy: makers[index]?.createdBy ?? null,
       identity: () => fileIdentity(tarSplit),
-      entries: () => untilRemoved(stores, image, () => storedEntries(tarSplit)),
-      content: (name, range) => untilRemoved(stores, image, () => storedContent(directory(), name, range)),
-      pass: (wants) => untilRemoved(stores, image, () => storedPass(tarSplit, directory(), wants)),
+      entries: () => reading(() => storedEntries(tarSplit)),
+      content: (name, range) => reading(() => storedContent(directory(), name, range)),
+      pass: (wants) => reading(() => storedPass(tarSplit, directory(), wants, reading)),
     };
   });
 }
+
+/** Reads, and tells where the image was removed meanwhile. */
+type Reading = <T>(open: () => AsyncIterable<T>) => AsyncGenerator<T>;
 
 /** A layer's records are written once, aside, and renamed: another inode, size or time is another file. */
 function fileIdentity(path: string): string | null {
@@ -48,12 +52,18 @@ async function* storedContent(directory: string, name: Buffer, range: WholeRange
   }
 }
 
-async function* storedPass(tarSplit: string, directory: string, wants: Wants): AsyncGenerator<PassedEntry> {
+/** The bytes of a file are read by whoever takes the entry, so their reading has to tell for itself. */
+async function* storedPass(
+  tarSplit: string,
+  directory: string,
+  wants: Wants,
+  reading: Reading,
+): AsyncGenerator<PassedEntry> {
   const rootFd = openDirectory(directory);
   try {
     for await (const { entry, storedName } of storedEntries(tarSplit)) {
       const isWanted = holdsFile(entry) && wants(entry, storedName);
-      yield { entry, storedName, content: isWanted ? fileContent(rootFd, storedName) : null };
+      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName)) : null };
     }
   } finally {
     close(rootFd);

@@ -3,6 +3,7 @@ import type { Digest } from "../../core/digest.ts";
 import type { ErrorRecord } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
 import type { Crc64Program } from "../../tar/crc64.ts";
+import type { ChangedLayer } from "../layer-changes.ts";
 import type { WrittenLayer } from "./layer-writer.ts";
 
 /** Where a layer's bytes come from. */
@@ -18,13 +19,15 @@ export type LayerBytes =
       readonly arrival?: Arrival | undefined;
     }
   /** A layer of the store: its tar-split records, and the directory with its files. */
-  | { readonly kind: "stored"; readonly tarSplit: string; readonly directory: string };
+  | { readonly kind: "stored"; readonly tarSplit: string; readonly directory: string }
+  /** What was changed in a layer that is written to, as `changesTar` gives it. */
+  | { readonly kind: "changes"; readonly layer: ChangedLayer };
 
 /** All that a worker needs to unpack one layer. Plain data: it crosses a thread boundary. */
 export interface ApplyJob {
   readonly bytes: LayerBytes;
-  /** Digest that the uncompressed tar must have. */
-  readonly diffID: Digest;
+  /** Digest that the uncompressed tar must have; null where nothing promises one. */
+  readonly diffID: Digest | null;
   readonly form: "overlay-dir" | "full-tree";
   /** Directory to fill. */
   readonly directory: string;
@@ -40,6 +43,7 @@ export interface ApplyJob {
 }
 
 export interface JobResult extends WrittenLayer {
+  readonly diffID: Digest;
   readonly size: number;
   readonly entries: number;
 }

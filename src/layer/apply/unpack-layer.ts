@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { read } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { decompress } from "../../compression/decompress.ts";
 import { DETECTION_BYTES, detectCompression } from "../../compression/detect.ts";
@@ -8,6 +9,7 @@ import { digestAlgorithm } from "../../core/digest.ts";
 import { type ErrorCode, isLayerfsError, LayerfsError } from "../../core/errors.ts";
 import { openDirectory } from "../../sys/at.ts";
 import { close, pread } from "../../sys/file.ts";
+import { type ChangedLayer, changesTar } from "../layer-changes.ts";
 import { openStoredTar } from "../stored-tar.ts";
 import { type AppliedTar, applyTar } from "./apply-tar.ts";
 import type { ApplyJob, LayerBytes } from "./job.ts";
@@ -53,7 +55,7 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
       ...(records === null ? {} : { onSplit: records.write }),
     });
     await records?.end();
-    if (applied.diffID !== job.diffID) throw wrongDiffID(job, applied);
+    if (job.diffID !== null && applied.diffID !== job.diffID) throw wrongDiffID(job, applied);
     return applied;
   } catch (error) {
     if (job.bytes.kind === "blob" && isFaultOfBytes(error)) await verifyBlob(job.bytes, options.signal);
@@ -65,10 +67,20 @@ export async function unpackLayer(job: ApplyJob, writer: LayerWriter, options: U
 
 async function* openTar(bytes: LayerBytes, options: UnpackOptions): AsyncGenerator<Buffer> {
   if (bytes.kind === "stored") return yield* openStoredTar(bytes, { reuseBuffer: true });
+  if (bytes.kind === "changes") return yield* readChanges(bytes.layer, options);
   // The reader is done with a chunk when it asks for the next; an inflating stream holds several.
   const isTar = detectCompression(await firstBytes(bytes, options.signal)) === "none";
   const blob = verifiedBlob(bytes, isTar, options);
   yield* isTar ? blob : decompress(blob);
+}
+
+/** The thread takes messages between two chunks, so that the job can be cancelled. */
+async function* readChanges(layer: ChangedLayer, { onProgress }: UnpackOptions): AsyncGenerator<Buffer> {
+  for await (const chunk of changesTar(layer)) {
+    onProgress(chunk.length);
+    yield chunk;
+    await setImmediate();
+  }
 }
 
 async function firstBytes(bytes: BlobBytes, signal: AbortSignal): Promise<Buffer> {

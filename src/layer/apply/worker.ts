@@ -64,9 +64,9 @@ function finish(id: number, lowers: readonly string[]): void {
   }
   try {
     const written = state.writer.finish(lowers);
-    const { size, entries } = state.applied;
+    const result = { ...written, ...state.applied };
     drop(id);
-    reply({ type: "finished", id, result: { ...written, size, entries } });
+    reply({ type: "finished", id, result });
   } catch (error) {
     fail(id, error);
   }

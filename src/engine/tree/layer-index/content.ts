@@ -4,6 +4,7 @@ import { LayerfsError, printable } from "../../../core/errors.ts";
 import type { Layer } from "../../../core/image.ts";
 import type { DataRun } from "../../../tar/entry.ts";
 import { cutRange, type WholeRange } from "../../../view/content-range.ts";
+import { zeros } from "../zeros.ts";
 import type { IndexCache } from "./cache.ts";
 import type { IndexedEntry } from "./entry-codec.ts";
 import { canRestart, inflateFrom } from "./inflate.ts";
@@ -11,7 +12,6 @@ import { recordedPoints } from "./record.ts";
 import { pointBefore } from "./restart-points.ts";
 import { buffers, storedCompression, storedFrom } from "./stored-bytes.ts";
 
-const ZEROS = Buffer.alloc(64 << 10);
 /** Larger files are not kept where a layer cannot be read from its middle. */
 export const MAX_KEPT_FILE: number = 16 << 20;
 
@@ -97,10 +97,6 @@ async function* withHoles(payload: AsyncIterable<Buffer>, runs: readonly DataRun
     }
   }
   yield* zeros(size - position);
-}
-
-function* zeros(count: number): Generator<Buffer> {
-  for (let left = count; left > 0; left -= ZEROS.length) yield ZEROS.subarray(0, Math.min(left, ZEROS.length));
 }
 
 /** The inflater uses its memory again. */
