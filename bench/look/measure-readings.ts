@@ -1,7 +1,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { measure } from "../measure.ts";
-import { type LookCourse, withoutPrograms } from "./course.ts";
+import { withoutPrograms } from "../programs.ts";
+import type { LookCourse } from "./course.ts";
 import type { Reading } from "./reading.ts";
 import { readingsOf } from "./readings.ts";
 import type { ReadingSample } from "./results.ts";
