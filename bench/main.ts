@@ -18,7 +18,8 @@ import { OPERATIONS } from "./results.ts";
 
 const USAGE = `usage: npm run bench -- load|save|pull|push|look|containers --images DIR [options]
   --images DIR   a directory with docker/NAME.tar and oci/NAME
-  --image NAMES  which of them, with commas between (default: all; of look: nasty,nginx,large,wasteful; of containers: large)
+  --image NAMES  which of them, with commas between (default: all; of look: nasty,nginx,large,wasteful, each where
+                 it tells most; of containers: large)
   --only PEERS   which of layerfs,docker,podman,skopeo,umoci,ctr; of look: layerfs,snyk-docker-plugin,docker,podman,umoci;
                  of containers: layerfs,docker,podman,buildah
                  (default: all)

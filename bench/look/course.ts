@@ -5,8 +5,6 @@ import type { Images } from "../program.ts";
 /** What both halves of the benchmark are run with. */
 export interface LookCourse {
   readonly options: Pick<BenchmarkOptions, "layerfs" | "runs" | "log">;
-  /** Their names. */
-  readonly names: readonly string[];
   readonly images: Images;
   readonly fileSystem: BenchFileSystem;
   /** The file that what is measured prints into. It lies in memory. */

@@ -8,8 +8,8 @@ import { readingsOf } from "./readings.ts";
 import type { ReadingSample } from "./results.ts";
 
 /** Readings take turns. One that fails takes part no more. */
-export async function measureReadings(course: LookCourse): Promise<ReadingSample[]> {
-  const { options, names, images, fileSystem, notMeasured } = course;
+export async function measureReadings(names: readonly string[], course: LookCourse): Promise<ReadingSample[]> {
+  const { options, images, fileSystem, notMeasured } = course;
   const store = join(fileSystem.fresh(), "caches");
   mkdirSync(store);
   const readings = new Set(await readingsOf(names, { ...images, layerfs: options.layerfs, store }));
