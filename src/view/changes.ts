@@ -15,10 +15,15 @@ export interface NodeChange {
 
 export interface ChangedTree {
   readonly tree: MergedTree;
-  /** By the key of the path, the last change that a layer above the lowest made to it. */
+  /** By the key of the path, the last change that a layer made to it. */
   readonly changes: ReadonlyMap<string, NodeChange>;
   /** What was there under the paths that are deleted; the node as it was. */
   readonly deleted: ReadonlyMap<string, TreeNode>;
+}
+
+export interface ChangeOptions extends Pick<MergeOptions, "signal" | "onDuplicate"> {
+  /** Whether to note that the lowest layer adds all that it has. Default: false. */
+  readonly withLowest?: boolean | undefined;
 }
 
 /**
@@ -27,12 +32,13 @@ export interface ChangedTree {
  */
 export async function mergeWithChanges(
   layers: readonly LayerEntries[],
-  { signal, onDuplicate }: Pick<MergeOptions, "signal" | "onDuplicate"> = {},
+  { signal, onDuplicate, withLowest = false }: ChangeOptions = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
   for (const [index, entries] of layers.entries()) {
-    const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
+    const isNoted = index > 0 || withLowest;
+    const layer = isNoted ? noting(target.layer(index), index, notes) : target.layer(index);
     try {
       await add(layer, entries, (path) => onDuplicate?.({ layer: index, path }));
     } catch (error) {

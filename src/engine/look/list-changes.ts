@@ -45,7 +45,11 @@ export function listChanges(finder: StackFinder, path: string, options: ChangesO
     const duplicates: DuplicatePath[] = [];
     const merged = await mergeWithChanges(
       read.map((each) => each.entries()),
-      { signal: options.signal, onDuplicate: (duplicate) => duplicates.push(duplicate) },
+      {
+        signal: options.signal,
+        withLowest: layer === 0,
+        onDuplicate: (duplicate) => duplicates.push(duplicate),
+      },
     );
     tellDuplicates(finder.call, duplicates);
     return select(merged, path, options);
