@@ -7,7 +7,7 @@
  */
 import { deepStrictEqual } from "node:assert";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorCode, isLayerfsError } from "../../src/core/errors.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -161,7 +161,7 @@ async function container(engine: Engine, { name, tree }: Archive, { target }: Pa
     await engine.mount({ image: id, target });
     try {
       deepStrictEqual(
-        Object.keys(tree).filter((path) => !existsSync(join(target, path))),
+        Object.keys(tree).filter((path) => lstatSync(join(target, path), { throwIfNoEntry: false }) === undefined),
         [],
       );
       if (content === "first") writeFileSync(join(target, "made", "file"), content);
