@@ -15,6 +15,7 @@ import type { StoreInfo } from "./info.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { ImageComparison } from "./look/compare-images.ts";
 import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
+import type { ExportOptions } from "./look/export-image.ts";
 import type { FindOptions } from "./look/find-nodes.ts";
 import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
 import type { ListOptions } from "./look/list-nodes.ts";
@@ -372,7 +373,7 @@ export interface Engine extends AsyncDisposable, ContainerTasks {
   /** What an image carries that nobody sees, or sees twice. */
   waste(image: string, options?: WasteOptions): Promise<Waste>;
   /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
-  export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
+  export(image: string, options?: ExportOptions): AsyncIterable<Buffer>;
   /** The same into a file, which becomes visible when it is whole. */
   exportToFile(image: string, file: string, options?: ReadOptions): Promise<void>;
   /** A node with all below it as a tar, under its own name; of `x/.` and of the root, the content. */

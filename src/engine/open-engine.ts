@@ -152,7 +152,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     findInPieces: (image, path, call = {}) => toldStream(tasks.findInImage(finder(image, call), path, call)),
     compare: told(async (before, after, call = {}) => tasks.compareImages(finder(before, call), finder(after, call))),
     waste: told(async (image, call = {}) => tasks.findWaste(finder(image, call), call)),
-    export: (image, call = {}) => toldStream(tasks.exportImage(finder(image, call))),
+    export: (image, call = {}) => toldStream(tasks.exportImage(finder(image, call), call)),
     exportToFile: told(async (image, file, call = {}) => tasks.exportToFile(finder(image, call), file)),
     copyTar: (image, path, call = {}) => toldStream(tasks.copyTar(finder(image, call), path, call)),
     copyOut: told(async (image, path, destination, call = {}) =>

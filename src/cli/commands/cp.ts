@@ -38,7 +38,8 @@ export function cpCommand(context: Context): Command {
       await withSession(context, command, async (session) => {
         const { engine, stdout, signal } = session;
         const call = { platform, keepOwners, followLink, signal };
-        if (destination === "-") return await writeAll(stdout, engine.copyTar(image, path, call), signal);
+        if (destination === "-")
+          return await writeAll(stdout, engine.copyTar(image, path, { ...call, reuseBuffer: true }), signal);
         const copied = await engine.copyOut(image, path, destination, call);
         logWarnings(session.log, copied.target, copied.warnings);
         await session.print(copied, () => "");

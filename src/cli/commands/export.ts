@@ -30,7 +30,8 @@ export function exportCommand(context: Context): Command {
       const file = output === "-" ? undefined : output;
       if (file === undefined) refuseTerminalOutput(context.stdout, "use the -o flag or redirect");
       await withSession(context, command, async ({ engine, stdout, signal }) => {
-        if (file === undefined) await writeAll(stdout, engine.export(image, { platform, signal }), signal);
+        if (file === undefined)
+          await writeAll(stdout, engine.export(image, { platform, signal, reuseBuffer: true }), signal);
         else await engine.exportToFile(image, file, { platform, signal });
       });
     });

@@ -11,12 +11,12 @@ import { exportTree } from "../../view/export.ts";
 import { resolve } from "../../view/lookup.ts";
 import type { MergedTree } from "../../view/merged-tree.ts";
 import type { PlacedNode } from "../../view/node.ts";
-import type { ReadOptions } from "../engine.ts";
 import { type LayerStack, readStack, type StackFinder, streamStack } from "../tree/layer-stack.ts";
 import { treeContents } from "../tree/tree-contents.ts";
+import type { ExportOptions } from "./export-image.ts";
 import { type WrittenTree, writeTree } from "./write-tree.ts";
 
-export interface CopyOptions extends ReadOptions {
+export interface CopyOptions extends ExportOptions {
   /** Where the path leads to a symlink, copy what that leads to, inside the image. */
   readonly followLink?: boolean | undefined;
   /** Keep owners, which takes root; otherwise everything is the caller's. */
@@ -41,7 +41,7 @@ export function copyTar(finder: StackFinder, path: string, options: CopyOptions)
   return streamStack(finder, async function* (stack): AsyncGenerator<Buffer> {
     const source = findSource((await stack.view()).tree, path, options);
     const name = source.contentOnly ? Buffer.alloc(0) : source.name;
-    yield* tarOf(stack, source, { name, withStart: true });
+    yield* tarOf(stack, source, { name, withStart: true, reuseBuffer: options.reuseBuffer });
   });
 }
 
@@ -113,7 +113,7 @@ async function write(
   const owner = options.keepOwners ? undefined : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const empty = Buffer.alloc(0);
   if (there?.isDirectory()) {
-    const tar = tarOf(stack, source, { name: empty, withStart: !source.contentOnly, owner });
+    const tar = tarOf(stack, source, { name: empty, withStart: !source.contentOnly, owner, reuseBuffer: true });
     const written = await writeTree(target, tar, options.signal);
     written.setModes(target);
     return written.warnings;
@@ -121,7 +121,12 @@ async function write(
   return await inStaging(target, async (staging) => {
     const into = isDirectory ? join(staging, COPY) : staging;
     if (isDirectory) mkdirSync(into);
-    const tar = tarOf(stack, source, { name: isDirectory ? empty : Buffer.from(COPY), withStart: true, owner });
+    const tar = tarOf(stack, source, {
+      name: isDirectory ? empty : Buffer.from(COPY),
+      withStart: true,
+      owner,
+      reuseBuffer: true,
+    });
     return await writeTree(into, tar, options.signal);
   });
 }
@@ -152,6 +157,7 @@ interface TarOptions {
   readonly name: Buffer;
   readonly withStart: boolean;
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
+  readonly reuseBuffer: boolean | undefined;
 }
 
 async function* tarOf(stack: LayerStack, { place }: CopySource, options: TarOptions): AsyncGenerator<Buffer> {

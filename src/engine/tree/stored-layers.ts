@@ -40,6 +40,9 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
 /** Reads, and tells where the image was removed meanwhile. */
 type Reading = <T>(open: () => AsyncIterable<T>) => AsyncGenerator<T>;
 
+/** Several layers are passed at the same time. */
+const READ_SIZE = 128 * 1024;
+
 /** A layer's records are written once, aside, and renamed: another inode, size or time is another file. */
 function fileIdentity(path: string): string | null {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -63,10 +66,11 @@ async function* storedPass(
   reading: Reading,
 ): AsyncGenerator<PassedEntry> {
   const rootFd = openDirectory(directory);
+  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   try {
     for await (const { entry, storedName } of storedEntries(tarSplit)) {
       const isWanted = holdsFile(entry) && wants(entry, storedName);
-      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName)) : null };
+      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName, buffer)) : null };
     }
   } finally {
     close(rootFd);
@@ -78,8 +82,8 @@ function holdsFile({ kind, linkname }: TarEntry): boolean {
   return kind === "file" || (kind === "hardlink" && classifyEntry(linkname).kind === "reserved");
 }
 
-async function* fileContent(rootFd: number, name: Buffer): AsyncGenerator<Buffer> {
-  yield* readLayerFile(rootFd, name);
+async function* fileContent(rootFd: number, name: Buffer, buffer: Buffer): AsyncGenerator<Buffer> {
+  yield* readLayerFile(rootFd, name, buffer);
 }
 
 /** What cannot be read of an image that has just been removed is told so. */
