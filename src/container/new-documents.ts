@@ -5,6 +5,7 @@ import { LayerfsError } from "../core/errors.ts";
 import { asRecord, type JsonRecord } from "../core/json-record.ts";
 import { normaliseRunConfig } from "../core/run-config.ts";
 import { NO_TIME } from "../core/timespec.ts";
+import { cleanPath } from "./mount-options.ts";
 import type { PlannedMounts } from "./planned-mounts.ts";
 
 /** What a container is made with; everything that is not said is the image's, or Docker's default. */
@@ -91,7 +92,7 @@ export function newHostConfig({ mounts }: ContainerFacts, options: ContainerOpti
     NetworkMode: options.network ?? "default",
     CgroupnsMode: existsSync("/sys/fs/cgroup/cgroup.controllers") ? "private" : "host",
     ReadonlyRootfs: options.readOnly ?? false,
-    ...(tmpfs.length === 0 ? {} : { Tmpfs: Object.fromEntries(tmpfs) }),
+    Tmpfs: tmpfs.length === 0 ? undefined : Object.fromEntries(tmpfs),
   };
 }
 
@@ -101,6 +102,7 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
   const command = options.command?.length ? options.command : undefined;
   const replacesEntrypoint = options.entrypoint !== undefined;
   const entrypoint = options.entrypoint === "" ? null : options.entrypoint && [options.entrypoint];
+  const env = mergeEnv(options.env ?? [], image.config.env);
   const labels = { ...Object.fromEntries(image.config.labels), ...Object.fromEntries(options.labels ?? []) };
   return normaliseRunConfig({
     Hostname: options.hostname ?? (options.network === "host" ? hostname() : id.slice(0, 12)),
@@ -108,13 +110,13 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
     AttachStdout: true,
     AttachStderr: true,
     ExposedPorts: of.ExposedPorts,
-    Env: mergeEnv(options.env ?? [], image.config.env),
+    Env: env.length === 0 ? null : env,
     Cmd: command ?? (replacesEntrypoint ? null : of.Cmd),
     Healthcheck: of.Healthcheck,
     Image: imageName,
     Volumes:
       mounts.volumes.length === 0 ? null : Object.fromEntries(mounts.volumes.map((destination) => [destination, {}])),
-    WorkingDir: options.workingDir ?? image.config.workingDir,
+    WorkingDir: workingDirectory(image, options),
     Entrypoint: replacesEntrypoint ? entrypoint : of.Entrypoint,
     Labels: labels,
     StopSignal: image.config.stopSignal,
@@ -123,11 +125,20 @@ function containerConfig({ id, imageName, image, mounts }: ContainerFacts, optio
   });
 }
 
-/** Variables as `NAME=value`: all of `own`, and those of the image whose names are not among them. */
+/** Absolute and clean; undefined where neither the user nor the image says one. */
+export function workingDirectory(image: ImageConfig, { workingDir }: ContainerOptions): string | undefined {
+  const path = workingDir || image.config.workingDir;
+  return path === undefined ? undefined : cleanPath(path);
+}
+
+/**
+ * Variables as `NAME=value`: all of `own`, and those of the image whose names are not among them. Of values of one name the
+ * last is there, in the place of the first.
+ */
 export function mergeEnv(own: readonly string[], images: readonly string[]): string[] {
   const nameOf = (text: string): string => text.split("=", 1)[0] as string;
-  const given = new Set(own.map(nameOf));
-  return [...own, ...images.filter((text) => !given.has(nameOf(text)))];
+  const values = new Map(own.map((text) => [nameOf(text), text]));
+  return [...values.values(), ...images.filter((text) => !values.has(nameOf(text)))];
 }
 
 function strings(value: unknown): string[] {
@@ -211,6 +222,8 @@ const HOST_CONFIG: JsonRecord = {
   PublishAllPorts: false,
   ReadonlyRootfs: false,
   SecurityOpt: null,
+  // Its place; absent where there is none.
+  Tmpfs: undefined,
   UTSMode: "",
   UsernsMode: "",
   ShmSize: 64 * 2 ** 20,

@@ -11,7 +11,7 @@ export interface PlannedMounts {
   readonly points: readonly MountPoint[];
   /** `Binds` of hostconfig.json: the words of the user. */
   readonly binds: readonly string[];
-  /** Destinations of the volumes that the user or the image wants without naming them. */
+  /** Destinations of the volumes that the user or the image wants without naming them, as they were given. */
   readonly volumes: readonly string[];
   readonly tmpfs: readonly (readonly [destination: string, options: string])[];
 }
@@ -57,7 +57,7 @@ export function planMounts(
   const given = (options.volumes ?? []).map((text) => ({ text, option: parseVolume(text) }));
   const named = given.filter(({ option }) => option.kind !== "anonymous");
   refuseDuplicates([...named.map(({ option }) => option.destination), ...tmpfs.map(([destination]) => destination)]);
-  const own = given.filter(({ option }) => option.kind === "anonymous").map(({ option }) => option.destination);
+  const own = given.filter(({ option }) => option.kind === "anonymous").map(({ text }) => text);
   const volumes = [...new Set([...own, ...image.config.volumes])];
   const taken = new Set(named.map(({ option }) => option.destination));
   const anonymous = [...new Set(volumes.map(cleanPath))].filter((destination) => !taken.has(destination));
@@ -66,7 +66,8 @@ export function planMounts(
     const name = option.kind === "named" ? option.source : randomBytes(32).toString("hex");
     return mountPoint(option, { name, directory: join(volumesDirectory, name, "_data") });
   });
-  return { points, binds: named.map(({ text }) => text), volumes, tmpfs };
+  points.sort((a, b) => (a.Destination < b.Destination ? -1 : 1));
+  return { points, binds: named.map(({ text }) => text), volumes, tmpfs: tmpfs.sort(([a], [b]) => (a < b ? -1 : 1)) };
 }
 
 function anonymousVolume(destination: string): VolumeOption {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonRecord } from "../core/json-record.ts";
 import { type ContainerRecord, containersOfLayers, writeContainerRecord } from "../layer/container-records.ts";
@@ -23,14 +23,14 @@ export interface NewContainer {
 export function publishContainer(store: ContainerStore, workName: string, container: NewContainer): void {
   const { layout } = store.layers;
   const { id } = container.layer;
-  const mount = join(layout.tmp, `${workName}-mount`);
+  const mount = join(layout.tmp, mountWork(workName));
   makeWorkDirectory(mount, 0o755);
   writeContainerRecord(mount, container.layer);
-  const directory = join(layout.tmp, `${workName}-container`);
+  const directory = join(layout.tmp, containerWork(workName));
   makeWorkDirectory(directory, 0o710);
   mkdirSync(join(directory, "checkpoints"), 0o700);
-  writeFileSync(join(directory, CONTAINER_FILES.config), JSON.stringify(container.document), { mode: 0o600 });
-  writeFileSync(join(directory, CONTAINER_FILES.hostConfig), JSON.stringify(container.hostConfig), { mode: 0o644 });
+  writeFileSync(join(directory, CONTAINER_FILES.config), line(container.document), { mode: 0o600 });
+  writeFileSync(join(directory, CONTAINER_FILES.hostConfig), line(container.hostConfig), { mode: 0o644 });
   makeDirectories(layout.mounts, 0o755);
   makeDirectories(containersDirectory(store), 0o710);
   publishDirectory(mount, join(layout.mounts, id));
@@ -40,17 +40,24 @@ export function publishContainer(store: ContainerStore, workName: string, contai
 /** Replaces a container's `config.v2.json`, whole at every instant. The caller holds the exclusive lock. */
 export function writeConfigDocument(store: ContainerStore, id: string, document: JsonRecord): void {
   const path = join(containersDirectory(store), id, CONTAINER_FILES.config);
-  writeFileDurably(path, JSON.stringify(document), { mode: 0o600 });
+  writeFileDurably(path, line(document), { mode: 0o600 });
 }
 
 /** Takes a container out of sight, then its layers' record. The caller as for `publishContainer`. */
 export function hideContainer(store: ContainerStore, workName: string, id: string): void {
   const directory = join(containersDirectory(store), id);
   if (existsSync(directory)) {
-    renameSync(directory, join(store.layers.layout.tmp, `${workName}-container`));
+    renameSync(directory, join(store.layers.layout.tmp, containerWork(workName)));
     fsyncDirectory(containersDirectory(store));
   }
   hideLayerRecord(store, workName, id);
+}
+
+/** What `hideContainer` has put aside. Without it the next command deletes it, once the lease is stale. */
+export function deleteHidden({ layers: { layout } }: ContainerStore, workName: string): void {
+  for (const name of [containerWork(workName), mountWork(workName)]) {
+    rmSync(join(layout.tmp, name), { recursive: true, force: true });
+  }
 }
 
 /**
@@ -72,6 +79,19 @@ export function hideHalfMadeContainers(store: ContainerStore): void {
 function hideLayerRecord({ layers: { layout } }: ContainerStore, workName: string, id: string): void {
   const directory = join(layout.mounts, id);
   if (!existsSync(directory)) return;
-  renameSync(directory, join(layout.tmp, `${workName}-mount`));
+  renameSync(directory, join(layout.tmp, mountWork(workName)));
   fsyncDirectory(layout.mounts);
+}
+
+function containerWork(workName: string): string {
+  return `${workName}-container`;
+}
+
+function mountWork(workName: string): string {
+  return `${workName}-mount`;
+}
+
+/** As Go's encoder ends it. */
+function line(document: JsonRecord): string {
+  return `${JSON.stringify(document)}\n`;
 }

@@ -1,5 +1,6 @@
 import { LayerfsError, printable } from "../core/errors.ts";
-import { type Container, type ContainerStore, listContainerIDs, listContainers, readContainer } from "./container.ts";
+import { type Container, type ContainerStore, listContainerIDs, readContainer } from "./container.ts";
+import { containerNames } from "./names.ts";
 
 /**
  * The container that `text` names, by Docker's order: its id in full, its name (a `/` before it does no harm), the
@@ -20,17 +21,13 @@ export function findContainer(store: ContainerStore, text: string): Container | 
   return byID(store, text) ?? byName(store, text) ?? byPrefix(store, text);
 }
 
-/** The container that has a name, without its `/`; null where it is free. */
-export function containerNamed(store: ContainerStore, name: string): Container | null {
-  return listContainers(store).find((container) => container.name === name) ?? null;
-}
-
 function byID(store: ContainerStore, text: string): Container | null {
   return /^[0-9a-f]{64}$/.test(text) ? readContainer(store, text) : null;
 }
 
 function byName(store: ContainerStore, text: string): Container | null {
-  return containerNamed(store, text.replace(/^\//, ""));
+  const id = containerNames(store).get(text.replace(/^\//, ""));
+  return id === undefined ? null : readContainer(store, id);
 }
 
 function byPrefix(store: ContainerStore, text: string): Container | null {

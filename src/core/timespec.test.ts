@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { compareTimespec, parseRfc3339 } from "./timespec.ts";
+import { compareTimespec, goTime, parseRfc3339 } from "./timespec.ts";
 
 it.each([
   ["1970-01-01T00:00:00Z", 0, 0],
@@ -33,4 +33,12 @@ it("sorts by seconds, then by nanoseconds", () => {
     { seconds: 1, nanoseconds: 0 },
   ];
   expect(times.sort(compareTimespec).map((time) => time.nanoseconds)).toEqual([9, 0, 5]);
+});
+
+it.each([
+  ["2026-01-02T03:04:05.120Z", "2026-01-02T03:04:05.12Z"],
+  ["2026-01-02T03:04:05.000+01:00", "2026-01-02T03:04:05+01:00"],
+  ["2026-01-02T03:04:10Z", "2026-01-02T03:04:10Z"],
+])("goTime(%s) is %s", (time, expected) => {
+  expect(goTime(time)).toBe(expected);
 });

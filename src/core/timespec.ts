@@ -7,6 +7,11 @@ export interface Timespec {
 /** Go's zero time, which Docker writes for a time that it does not know. */
 export const NO_TIME = "0001-01-01T00:00:00Z";
 
+/** An RFC 3339 time as Go's RFC3339Nano prints it: without zeros at the end of its fraction. */
+export function goTime(time: string): string {
+  return time.replace(/(\.\d*?)0+(?=Z|[+-])/, "$1").replace(/\.(?=Z|[+-])/, "");
+}
+
 /** Negative, zero or positive, for sorting: earlier first. */
 export function compareTimespec(a: Timespec, b: Timespec): number {
   return a.seconds - b.seconds || a.nanoseconds - b.nanoseconds;

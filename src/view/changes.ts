@@ -16,10 +16,15 @@ export interface NodeChange {
 
 export interface ChangedTree {
   readonly tree: MergedTree;
-  /** By the key of the path, the last change that a layer above the lowest made to it. */
+  /** By the key of the path, the last change that a layer made to it. */
   readonly changes: ReadonlyMap<string, NodeChange>;
   /** What was there under the paths that are deleted; the node as it was. */
   readonly deleted: ReadonlyMap<string, TreeNode>;
+}
+
+export interface ChangeOptions extends Pick<MergeOptions, "signal" | "onDuplicate"> {
+  /** Whether to note that the lowest layer adds all that it has. Default: false. */
+  readonly withLowest?: boolean | undefined;
 }
 
 /**
@@ -28,13 +33,14 @@ export interface ChangedTree {
  */
 export async function mergeWithChanges(
   layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
-  { signal, onDuplicate }: Pick<MergeOptions, "signal" | "onDuplicate"> = {},
+  { signal, onDuplicate, withLowest = false }: ChangeOptions = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
   let index = 0;
   for await (const entries of layers) {
-    const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
+    const isNoted = index > 0 || withLowest;
+    const layer = isNoted ? noting(target.layer(index), index, notes) : target.layer(index);
     const tell = (path: string): void => onDuplicate?.({ layer: index, path });
     try {
       await add(layer, entries, tell, signal);

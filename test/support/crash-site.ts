@@ -55,6 +55,8 @@ export interface Victim {
   readonly words: readonly string[];
   readonly input?: Buffer;
   readonly mounted?: boolean;
+  /** A container of this name is there, made of the first image, and mounted where `container` says so. */
+  readonly container?: "there" | "mounted";
 }
 
 /** All that one may be doing when it dies; what takes longest is there several times. */
@@ -84,6 +86,21 @@ export function victims(site: Site): Victim[] {
     { name: "mount on a directory of its own", loaded: [a], words: ["mount", a.name] },
     { name: "mount --rw", loaded: [a], words: ["mount", "--rw", a.name, site.target] },
     { name: "umount --discard", loaded: [a], words: ["umount", "--discard", site.target], mounted: true },
+    ...containerVictims(site, a),
+  ];
+}
+
+/** The container that is there is named `box`. */
+function containerVictims(site: Site, a: SampleImage): Victim[] {
+  const there = { loaded: [a], container: "there" } as const;
+  return [
+    { name: "create", loaded: [a], words: ["create", "--name", "new", "-w", "/made/here", a.name, "sh"] },
+    { name: "create with a volume", loaded: [a], words: ["create", "-v", "/opt", a.name, "sh"] },
+    { name: "rm", ...there, words: ["rm", "box"] },
+    { name: "rm -v", ...there, words: ["rm", "-v", "box"] },
+    { name: "rename", ...there, words: ["rename", "box", "crate"] },
+    { name: "mount of a container", ...there, words: ["mount", "box", site.target] },
+    { name: "umount of a container", loaded: [a], container: "mounted", words: ["umount", "box"] },
   ];
 }
 
@@ -91,13 +108,18 @@ export function victims(site: Site): Victim[] {
 export async function prepare(site: Site, victim: Victim): Promise<void> {
   await using engine = await openSite(site);
   for (const { target } of await engine.mounts()) await engine.unmount({ target, discard: true });
+  for (const { id } of await engine.containers({ all: true })) await engine.removeContainer(id, { volumes: true });
   const wanted = new Set(victim.loaded.map(({ name }) => name));
   for (const { id, repository, tag } of await engine.images()) {
     const name = repository === null ? id : `${repository}:${tag}`;
     if (!wanted.delete(name)) await engine.removeImage(name);
   }
   for (const image of victim.loaded) if (wanted.has(image.name)) await engine.load({ file: site.archive(image) });
-  if (victim.mounted) await engine.mount({ image: victim.loaded[0]!.name, target: site.target, readWrite: true });
+  const image = victim.loaded[0]?.name ?? "";
+  if (victim.mounted) await engine.mount({ image, target: site.target, readWrite: true });
+  if (victim.container === undefined) return;
+  await engine.createContainer(image, { name: "box", command: ["sh"], volumes: ["/opt"] });
+  if (victim.container === "mounted") await engine.mount({ image: "box", target: site.target });
 }
 
 /** Milliseconds that a command takes: all of it, and from its lease on; null where it takes none. */
@@ -155,6 +177,7 @@ export function progressOf({ root, driver }: Site): string {
     ["layer records", count(`${db}/layerdb/sha256`)],
     ["half-written records", count(`${db}/layerdb/tmp`)],
     ["images", count(`${db}/imagedb/content/sha256`)],
+    ["containers", count("containers")],
     ["mounts", count("layerfs/mounts")],
   ] as const;
   return parts.map(([name, number]) => `${number} ${name}`).join(", ");

@@ -20,7 +20,10 @@ export function scanStore(root: string, driver: "overlay2" | "vfs"): string[] {
     }
   }
   found.push(...scanNames(db, new Set(ids)), ...scanLayers(db, used));
-  const cacheIDs = new Set([...used].map((chainID) => read(join(db, "layerdb/sha256", chainID, "cache-id"))));
+  const containers = scanContainers(root, db);
+  found.push(...containers.found);
+  const layers = [...used].map((chainID) => read(join(db, "layerdb/sha256", chainID, "cache-id")));
+  const cacheIDs = new Set([...layers, ...containers.layers]);
   found.push(...(driver === "overlay2" ? scanOverlay(root, cacheIDs) : scanVfs(root, cacheIDs)));
   for (const place of ["layerfs/leases", "layerfs/mounts", "layerfs/mnt", "layerfs/tmp"]) {
     for (const name of names(join(root, place))) found.push(`${place}/${name} is left over`);
@@ -50,6 +53,30 @@ function scanLayers(db: string, used: ReadonlySet<string>): string[] {
     }
   }
   return found;
+}
+
+/** Each container has a record of its layers, and the reverse, and both are whole; `layers` are the driver's ids of them. */
+function scanContainers(root: string, db: string): { readonly found: string[]; readonly layers: string[] } {
+  const [ids, records] = [names(join(root, "containers")), names(join(db, "layerdb/mounts"))];
+  const found = [
+    ...ids.filter((id) => !records.includes(id)).map((id) => `container ${id} has no record of its layers`),
+    ...records.filter((id) => !ids.includes(id)).map((id) => `layerdb/mounts/${id} is the record of no container`),
+  ];
+  const volumes = new Set<string>();
+  for (const id of ids) {
+    const document = JSON.parse(read(join(root, "containers", id, "config.v2.json")) || "null");
+    if (document?.ID !== id || read(join(root, "containers", id, "hostconfig.json")) === "")
+      found.push(`container ${id}: its record is damaged`);
+    for (const { Name } of Object.values<{ Name: string }>(document?.MountPoints ?? {})) volumes.add(Name);
+    const parent = read(join(db, "layerdb/mounts", id, "parent")).slice("sha256:".length);
+    if (!existsSync(join(db, "layerdb/sha256", parent))) found.push(`container ${id}: layer ${parent} is missing`);
+  }
+  const unused = names(join(root, "volumes")).filter((name) => /^[0-9a-f]{64}$/.test(name) && !volumes.has(name));
+  found.push(...unused.map((name) => `volume ${name} is of no container`));
+  const layers = records.flatMap((id) =>
+    ["mount-id", "init-id"].map((field) => read(join(db, "layerdb/mounts", id, field))),
+  );
+  return { found, layers };
 }
 
 function scanOverlay(root: string, cacheIDs: ReadonlySet<string>): string[] {

@@ -7,7 +7,8 @@
  */
 import { deepStrictEqual } from "node:assert";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type ErrorCode, isLayerfsError } from "../../src/core/errors.ts";
 import type { Engine } from "../../src/engine/engine.ts";
 import { openEngine } from "../../src/engine/open-engine.ts";
@@ -58,6 +59,9 @@ const OPERATIONS: readonly Operation[] = [
   { name: "cat", allowed: ["NOT_FOUND"], act: cat },
   { name: "mount", allowed: ["NOT_FOUND"], act: (...all) => mount(...all, false) },
   { name: "mount --rw", allowed: ["NOT_FOUND"], act: (...all) => mount(...all, true) },
+  // Others may remove the container at once, or ask for its name.
+  { name: "container", allowed: ["NOT_FOUND", "CONFLICT"], act: container },
+  { name: "rm", allowed: ["NOT_FOUND", "CONFLICT"], act: removeAny },
 ];
 
 if (process.argv[2] !== undefined) {
@@ -141,4 +145,28 @@ async function mount(engine: Engine, archive: Archive, { target }: Part, readWri
   } finally {
     await engine.unmount({ target, discard: true });
   }
+}
+
+/** A container sees its image, and keeps what is written to it. */
+async function container(engine: Engine, { name, tree }: Archive, { target }: Part): Promise<void> {
+  const { id } = await engine.createContainer(name, { name: "shared-name", command: ["sh"], workingDir: "/made" });
+  for (const content of ["first", "second"]) {
+    await engine.mount({ image: id, target });
+    try {
+      deepStrictEqual(
+        Object.keys(tree).filter((path) => !existsSync(join(target, path))),
+        [],
+      );
+      if (content === "first") writeFileSync(join(target, "made", "file"), content);
+      deepStrictEqual(readFileSync(join(target, "made", "file"), "utf8"), "first");
+    } finally {
+      await engine.unmount({ target });
+    }
+  }
+  await engine.removeContainer(id);
+}
+
+async function removeAny(engine: Engine): Promise<void> {
+  const [any] = await engine.containers({ all: true });
+  if (any !== undefined) await engine.removeContainer(any.id);
 }

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { listContainers } from "../../container/container.ts";
-import { inventName, nameConflict, parseContainerName } from "../../container/name.ts";
+import { inventName, nameConflict, parseContainerName } from "../../container/name-grammar.ts";
+import { containerNames } from "../../container/names.ts";
 import {
   type ContainerFacts,
   type ContainerOptions,
   newConfigDocument,
   newHostConfig,
+  workingDirectory,
 } from "../../container/new-documents.ts";
 import { planMounts } from "../../container/planned-mounts.ts";
 import {
@@ -20,6 +21,7 @@ import { makeWorkingDirectory } from "../../container/working-directory.ts";
 import { configPlatform } from "../../core/config.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import { formatPlatform, parsePlatform } from "../../core/platform.ts";
+import { goTime } from "../../core/timespec.ts";
 import { createLease, type Lease } from "../../layer/lease.ts";
 import { cleanUpAfter } from "../../layer/remove.ts";
 import { exclusively } from "../../layer/store.ts";
@@ -69,7 +71,7 @@ export async function createContainer(
       imageName,
       image: plan.image.config,
       driver: stores.layers.driver.name,
-      created: new Date().toISOString(),
+      created: goTime(new Date().toISOString()),
       mounts,
     });
     newConfigDocument(facts(""), options);
@@ -118,7 +120,7 @@ function checkPlatform({ config }: StoredImage, imageName: string, wanted: strin
 
 /** The name that a container shall have, or one that no container has. */
 function freeName(stores: Stores, wanted: string | undefined): string {
-  const taken = new Map(listContainers(stores).map(({ name, id }) => [name, id]));
+  const taken = containerNames(stores);
   if (wanted === undefined) return inventName((name) => taken.has(name));
   const name = parseContainerName(wanted);
   const holder = taken.get(name);
@@ -133,7 +135,7 @@ async function prepareTree(
   { id, mounts, image }: ContainerFacts,
   options: CreateContainerOptions,
 ): Promise<void> {
-  const workingDir = options.workingDir || image.config.workingDir;
+  const workingDir = workingDirectory(image, options);
   if (workingDir === undefined && mounts.points.length === 0) return;
   using tree = await openLayerTree(stores.layers.driver, layer.mountID, false);
   if (workingDir !== undefined) makeWorkingDirectory(tree, workingDir);

@@ -1,12 +1,11 @@
 import { findMount, holdAlone } from "../../container/access.ts";
 import { type Container, isRunning } from "../../container/container.ts";
-import { hideContainer } from "../../container/records.ts";
+import { deleteHidden, hideContainer } from "../../container/records.ts";
 import { resolveContainer } from "../../container/resolve.ts";
 import { ownVolumes, removeVolumes } from "../../container/volumes.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import { asRecord } from "../../core/json-record.ts";
 import { createLease } from "../../layer/lease.ts";
-import { cleanUpAfter } from "../../layer/remove.ts";
 import { exclusively } from "../../layer/store.ts";
 import { recoverAll } from "../recover.ts";
 import type { Stores } from "../stores.ts";
@@ -51,10 +50,13 @@ function refuseMounted(stores: Stores, container: Container): void {
   throw new LayerfsError("CONFLICT", message, { hint: `unmount it first: layerfs umount ${mount.target}` });
 }
 
-/** A lease names the layers before anything is removed, so that after a crash the rest is removed too. */
+/** A lease names the layers before anything is removed. It outlives a failure or crash, after which the rest is removed. */
 async function removeLayers(stores: Stores, { id, layer }: Container): Promise<void> {
+  const { driver, layout } = stores.layers;
   const cacheIDs = [layer.mountID, layer.initID].filter((each) => each !== null);
-  const lease = createLease(stores.layers.layout, { reason: `rm ${id}`, chainIDs: [], making: [], cacheIDs });
+  const lease = createLease(layout, { reason: `rm ${id}`, chainIDs: [], making: [], cacheIDs });
   hideContainer(stores, lease.workName, id);
-  await cleanUpAfter(stores.layers, { ...lease, discard: () => lease[Symbol.dispose]() });
+  for (const cacheID of cacheIDs) await driver.remove(cacheID);
+  deleteHidden(stores, lease.workName);
+  lease[Symbol.dispose]();
 }

@@ -1,5 +1,5 @@
-import { listContainers } from "../../container/container.ts";
-import { nameConflict, parseContainerName } from "../../container/name.ts";
+import { nameConflict, parseContainerName } from "../../container/name-grammar.ts";
+import { containerNames } from "../../container/names.ts";
 import { writeConfigDocument } from "../../container/records.ts";
 import { resolveContainer } from "../../container/resolve.ts";
 import { LayerfsError } from "../../core/errors.ts";
@@ -23,8 +23,8 @@ export function renameContainer(stores: Stores, text: string, wanted: string): P
     if (name === container.name) {
       throw new LayerfsError("USAGE", "Renaming a container with the same name as its current name");
     }
-    const holder = listContainers(stores).find((other) => other.name === name);
-    if (holder !== undefined) throw nameConflict(name, holder.id);
+    const holder = containerNames(stores).get(name);
+    if (holder !== undefined) throw nameConflict(name, holder);
     const NetworkSettings = { ...asRecord(container.document.NetworkSettings), IsAnonymousEndpoint: false };
     writeConfigDocument(stores, container.id, { ...container.document, Name: `/${name}`, NetworkSettings });
   });

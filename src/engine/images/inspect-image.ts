@@ -2,7 +2,7 @@ import type { ImageConfig } from "../../core/config.ts";
 import type { Digest } from "../../core/digest.ts";
 import { familiarName, familiarString } from "../../core/reference.ts";
 import { normaliseRunConfig } from "../../core/run-config.ts";
-import { NO_TIME } from "../../core/timespec.ts";
+import { goTime, NO_TIME } from "../../core/timespec.ts";
 import { readLastTagTime, readParents } from "../../image/metadata.ts";
 import { isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
 import type { ImageInspection, ReadOptions } from "../engine.ts";
@@ -59,7 +59,7 @@ function describe(id: Digest, config: ImageConfig, place: Place): ImageInspectio
     RepoDigests: place.digests,
     Parent: place.parent,
     Comment: textOf(raw.comment) || (config.history.at(-1)?.comment ?? ""),
-    Created: withoutTrailingZeros(config.created ?? NO_TIME),
+    Created: goTime(config.created ?? NO_TIME),
     Container: textOf(raw.container),
     ContainerConfig: normaliseRunConfig(raw.container_config),
     DockerVersion: textOf(raw.docker_version),
@@ -80,11 +80,6 @@ function describe(id: Digest, config: ImageConfig, place: Place): ImageInspectio
 function rootFS(config: ImageConfig): ImageInspection["RootFS"] {
   const { diffIDs } = config.rootfs;
   return diffIDs.length === 0 ? { Type: "layers" } : { Type: "layers", Layers: diffIDs };
-}
-
-/** As Go's RFC3339Nano. */
-function withoutTrailingZeros(time: string): string {
-  return time.replace(/(\.\d*?)0+(?=Z|[+-])/, "$1").replace(/\.(?=Z|[+-])/, "");
 }
 
 function textOf(value: unknown): string {

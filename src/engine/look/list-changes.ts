@@ -45,8 +45,11 @@ export function listChanges(finder: StackFinder, path: string, options: ChangesO
     const read = layers.slice(0, layer === undefined ? undefined : layer + 1);
     const { signal } = options;
     const duplicates: DuplicatePath[] = [];
-    const onDuplicate = (duplicate: DuplicatePath): void => void duplicates.push(duplicate);
-    const merged = await mergeWithChanges(readTogether(read, signal), { signal, onDuplicate });
+    const merged = await mergeWithChanges(readTogether(read, signal), {
+      signal,
+      withLowest: layer === 0,
+      onDuplicate: (duplicate) => duplicates.push(duplicate),
+    });
     tellDuplicates(finder.call, duplicates);
     return select(merged, path, options);
   });

@@ -18,23 +18,28 @@ export interface ImageViewOptions extends LookOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The view of an image's layers, lowest first: the tree that was kept of the same ones, else a union of them. */
+/**
+ * The view of an image's layers, lowest first: the tree that was kept of the same ones, else a union of them. Either way
+ * nodes are read out of a record, which takes a fraction of the memory that they would.
+ */
 export async function imageView(
   layers: readonly ImageLayer[],
   { cache, naming, signal }: ImageViewOptions,
 ): Promise<View> {
   const key = treeKey(layers, naming);
-  const record = key === null ? null : (cache?.read("trees", key) ?? null);
-  if (record !== null) {
-    const { tree, duplicates } = decodeTree(record);
-    return viewOf(tree, layers, duplicates);
-  }
+  const known = key === null ? null : (cache?.read("trees", key) ?? null);
+  if (known !== null) return viewOfRecord(known, layers);
   const duplicates: DuplicatePath[] = [];
   const onDuplicate = (duplicate: DuplicatePath): void => void duplicates.push(duplicate);
   const tree = await mergeLayers(readTogether(layers, signal), { signal, onDuplicate });
-  const view = viewOf(tree, layers, duplicates);
-  if (key !== null) cache?.write("trees", key, encodeTree(view));
-  return view;
+  const record = encodeTree({ tree, duplicates });
+  if (key !== null) cache?.write("trees", key, record);
+  return viewOfRecord(Buffer.concat(record), layers);
+}
+
+function viewOfRecord(record: Buffer, layers: readonly ImageLayer[]): View {
+  const { tree, duplicates } = decodeTree(record);
+  return viewOf(tree, layers, duplicates);
 }
 
 function treeKey(layers: readonly ImageLayer[], naming: ImageViewOptions["naming"]): string | null {
