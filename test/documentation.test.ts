@@ -1,11 +1,10 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
-import { makeCommitDocs } from "../scripts/docs/commit-page.ts";
-import { makeContainersDocs } from "../scripts/docs/containers-page.ts";
 import { withEdgeTable } from "../scripts/docs/edge-table.ts";
 import { makeExplainDocs } from "../scripts/docs/explain-page.ts";
 import { makeLookInsideDocs } from "../scripts/docs/look-inside-page.ts";
+import { makeSessionDocs } from "../scripts/docs/session-page.ts";
 import { overlay } from "./support/filesystems.ts";
 import { requires } from "./support/requires.ts";
 import { checkout, projectFiles, readText } from "./support/tree.ts";
@@ -52,15 +51,6 @@ it("has what the commands print in docs/look-inside.md (else: npm run docs)", ()
   expect(makeLookInsideDocs(page)).toBe(page);
 });
 
-describe("docs/commit.md", () => {
-  requires(overlay());
-
-  it("has what the commands print (else: npm run docs)", () => {
-    const page = readText("docs/commit.md");
-    expect(makeCommitDocs(page)).toBe(page);
-  });
-});
-
 describe("docs/explain.md", () => {
   requires(overlay());
 
@@ -70,11 +60,11 @@ describe("docs/explain.md", () => {
   });
 });
 
-describe("docs/containers.md", () => {
+describe.each(["docs/containers.md", "docs/commit.md"])("%s", (name) => {
   requires(overlay());
 
   it("has what the commands print (else: npm run docs)", () => {
-    const page = readText("docs/containers.md");
-    expect(makeContainersDocs(page)).toBe(page);
+    const page = readText(name);
+    expect(makeSessionDocs(page)).toBe(page);
   });
 });

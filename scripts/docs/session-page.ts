@@ -11,10 +11,10 @@ const checkout = join(import.meta.dirname, "../..");
 const BLOCK = /(<!-- Run by `npm run docs`, one after another\. -->\n```console\n)([\s\S]*?)(```\n)/g;
 
 /**
- * docs/containers.md with the real output of its commands: all blocks are one session on a store that has the sample image;
+ * A page with the real output of its commands: all blocks are one session on a store that has the sample image;
  * `/mnt` is an empty directory. Needs root and overlay mounts.
  */
-export function makeContainersDocs(page: string): string {
+export function makeSessionDocs(page: string): string {
   const directory = mkdtempSync(join(tmpdir(), "layerfs-docs-"));
   const mnt = join(directory, "mnt");
   mkdirSync(mnt);
