@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { type BenchFileSystem, benchFileSystem, FILE_SYSTEM } from "./file-system.ts";
 import { fromEmptyStore } from "./from-empty-store.ts";
 import { fromLoadedStore } from "./from-loaded-store.ts";
@@ -8,9 +10,9 @@ import { FORMS_OF, type Form, type Missing, type Operation, type Results, type T
 import type { Sample } from "./statistics.ts";
 
 export interface BenchmarkOptions {
-  readonly operation: Operation;
   /** Directory of images; see `Images`. */
   readonly directory: string;
+  /** Their names; empty for those that the benchmark is made for. */
   readonly images: readonly string[];
   readonly runs: number;
   /** Names of the programs that are measured; empty for all. */
@@ -41,9 +43,9 @@ export interface Course {
 }
 
 /** Programs take turns, so that what changes on the machine meanwhile strikes all of them. */
-export async function benchmark(options: BenchmarkOptions): Promise<Results> {
-  const { operation, runs, log } = options;
-  const all = contendersOf(options);
+export async function benchmark(operation: Operation, options: BenchmarkOptions): Promise<Results> {
+  const { directory, runs, log } = options;
+  const all = contendersOf(operation, options);
   const missing: Missing[] = [];
   const samples: TaskSample[] = [];
   const drop = (contender: Contender, reason: string): void => {
@@ -56,7 +58,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<Results> {
   }
   const versions = Object.fromEntries([...all].map(({ program }) => [program.name, program.version()]));
   using fileSystem = benchFileSystem(options.gibibytes);
-  for (const image of options.images) {
+  for (const image of options.images.length > 0 ? options.images : readdirSync(join(directory, "oci")).sort()) {
     const attempt: Course["attempt"] = async (contender, run, sample) => {
       const { program, form } = contender;
       try {
@@ -67,7 +69,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<Results> {
         drop(contender, `${image} failed: ${(error as Error).message}`);
       }
     };
-    const images: Images = { directory: options.directory, work: fileSystem.work };
+    const images: Images = { directory, work: fileSystem.work };
     await runsOf(operation)({ operation, image, runs, images, fileSystem, contenders: () => [...all], attempt });
   }
   return { operation, date: new Date().toISOString(), machine: machineFacts(FILE_SYSTEM), versions, missing, samples };
@@ -77,7 +79,7 @@ function runsOf(operation: Operation): (course: Course) => Promise<void> {
   return operation === "load" || operation === "pull" ? fromEmptyStore : fromLoadedStore;
 }
 
-function contendersOf({ operation, only, layerfs }: BenchmarkOptions): Set<Contender> {
+function contendersOf(operation: Operation, { only, layerfs }: BenchmarkOptions): Set<Contender> {
   const programs = allPrograms(layerfs).filter(({ name }) => only.length === 0 || only.includes(name));
   return new Set(
     FORMS_OF[operation].flatMap((form) =>

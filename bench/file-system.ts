@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -47,6 +47,28 @@ export function benchFileSystem(gibibytes: number): BenchFileSystem {
       return target;
     },
     [Symbol.dispose]: dispose,
+  };
+}
+
+export interface MemoryDirectory extends Disposable {
+  readonly path: string;
+}
+
+/** A tmpfs, in which what programs print costs no disk. The mount is private to this process's namespace. */
+export function memoryDirectory(): MemoryDirectory {
+  const path = mkdtempSync(join(tmpdir(), "layerfs-bench-memory-"));
+  try {
+    command("mount", "-t", "tmpfs", "none", path);
+  } catch (error) {
+    rmdirSync(path);
+    throw error;
+  }
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      unmountWhenIdle(path);
+      rmdirSync(path);
+    },
   };
 }
 

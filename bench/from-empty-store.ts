@@ -1,8 +1,9 @@
-import { createReadStream, existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Contender, Course } from "./benchmark.ts";
 import { command } from "./file-system.ts";
 import { measure } from "./measure.ts";
+import { readIntoMemory } from "./page-cache.ts";
 import type { Images } from "./program.ts";
 import { type Registry, startRegistry } from "./registry.ts";
 import type { Form } from "./results.ts";
@@ -30,7 +31,7 @@ async function sampleOf(
   const running = await program.start(store, images);
   try {
     const words = running.command({ operation, form, image, ...(registry && { registry: registry.address }) });
-    if (input !== null) await readAll(input);
+    if (input !== null) await readIntoMemory(input);
     return await measure({ words, store, daemon: running.daemon, log: join(images.work, `${program.name}.log`) });
   } finally {
     await running.stop();
@@ -48,13 +49,4 @@ async function filledRegistry({ image, images }: Course): Promise<Registry> {
 
 export function inputPath(image: string, form: Form, { directory }: Images): string {
   return form === "OCI layout" ? join(directory, "oci", image) : join(directory, "docker", `${image}.tar`);
-}
-
-/** So that every run finds its input in memory. */
-async function readAll(path: string): Promise<void> {
-  if (statSync(path).isDirectory()) {
-    for (const name of readdirSync(path)) await readAll(join(path, name));
-    return;
-  }
-  for await (const _ of createReadStream(path, { highWaterMark: 2 ** 20 }));
 }

@@ -1,27 +1,44 @@
 /**
- * `npm run bench -- OPERATION`: times load, save, pull or push, with other programs of the machine beside layerfs, and
- * writes docs/performance.md. Needs root: the stores lie on a fresh ext4, in a private mount namespace.
+ * `npm run bench -- NAME`: times what layerfs does, with other programs of the machine beside it, and writes
+ * docs/performance.md. Needs root: the stores lie on a fresh ext4, in a private mount namespace.
  */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { benchmark } from "./benchmark.ts";
+import { type BenchmarkOptions, benchmark } from "./benchmark.ts";
 import { installLayerfs } from "./installation.ts";
-import { pictureOf, renderChart, renderText, withResults } from "./render.ts";
-import { OPERATIONS, type Operation, type Results } from "./results.ts";
+import { look } from "./look/look.ts";
+import { lookReport } from "./look/render.ts";
+import { reportOf } from "./render.ts";
+import { pictureOf, type Report, withReport } from "./report.ts";
+import { OPERATIONS } from "./results.ts";
 
-const USAGE = `usage: npm run bench -- load|save|pull|push --images DIR [options]
+const USAGE = `usage: npm run bench -- load|save|pull|push|look --images DIR [options]
   --images DIR   a directory with docker/NAME.tar and oci/NAME
-  --image NAMES  which of them, with commas between (default: all)
-  --only PEERS   which of layerfs,docker,podman,skopeo,umoci,ctr (default: all)
-  --runs N       runs of each (default: 5)
+  --image NAMES  which of them, with commas between (default: all; of look: nasty,nginx,large,wasteful)
+  --only PEERS   which of layerfs,docker,podman,skopeo,umoci,ctr; of look: layerfs,snyk-docker-plugin,docker,podman,umoci
+                 (default: all)
+  --runs N       runs of each (default: 5; of look: 3)
   --size GIB     size of the file system (default: 10)
-  --results FILE where the figures go as JSON (default: docs/performance-OPERATION.json)
+  --results FILE where the figures go as JSON (default: docs/performance-NAME.json)
   --no-docs      leave docs/performance.md and its picture as they are
 `;
 const checkout = join(import.meta.dirname, "..");
 const NAMESPACE_MARK = "LAYERFS_BENCH_NAMESPACE";
+
+interface Benchmark {
+  readonly defaultRuns: number;
+  run(options: BenchmarkOptions): Promise<Report>;
+}
+
+const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
+  ...OPERATIONS.map((operation): [string, Benchmark] => [
+    operation,
+    { defaultRuns: 5, run: async (options) => reportOf(await benchmark(operation, options)) },
+  ]),
+  ["look", { defaultRuns: 3, run: async (options) => lookReport(await look(options)) }],
+]);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -30,23 +47,22 @@ const { values, positionals } = parseArgs({
     images: { type: "string" },
     image: { type: "string", default: "" },
     only: { type: "string", default: "" },
-    runs: { type: "string", default: "5" },
+    runs: { type: "string" },
     size: { type: "string", default: "10" },
     results: { type: "string" },
     docs: { type: "boolean", default: true },
   },
 });
 const { images } = values;
+const chosen = BENCHMARKS.get(positionals.join());
 
-const operation = OPERATIONS.find((name) => name === positionals.join());
-
-if (operation === undefined || images === undefined) {
+if (chosen === undefined || images === undefined) {
   process.stderr.write(USAGE);
   process.exitCode = 2;
 } else if (process.env[NAMESPACE_MARK] === undefined) {
   process.exitCode = inOwnNamespace();
 } else {
-  await run(operation, resolve(images));
+  await run(chosen, resolve(images));
 }
 
 function inOwnNamespace(): number {
@@ -55,30 +71,28 @@ function inOwnNamespace(): number {
   return spawnSync("unshare", words, { stdio: "inherit", env }).status ?? 1;
 }
 
-async function run(operation: Operation, directory: string): Promise<void> {
-  const names = list(values.image);
+async function run({ defaultRuns, run }: Benchmark, directory: string): Promise<void> {
   using installed = installLayerfs(checkout);
-  const results = await benchmark({
-    operation,
+  const report = await run({
     directory,
-    images: names.length > 0 ? names : readdirSync(join(directory, "oci")).sort(),
-    runs: Number(values.runs),
+    images: list(values.image),
+    runs: Number(values.runs ?? defaultRuns),
     only: list(values.only),
     layerfs: [installed.command],
     gibibytes: Number(values.size),
     log: (line) => process.stderr.write(`${line}\n`),
   });
-  process.stdout.write(renderText(results));
-  const file = values.results ?? join(checkout, `docs/performance-${operation}.json`);
+  process.stdout.write(report.text);
+  const file = values.results ?? join(checkout, `docs/performance-${report.name}.json`);
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
-  if (values.docs) writeDocs(results);
+  writeFileSync(file, `${JSON.stringify(report.results, null, 2)}\n`);
+  if (values.docs) writeDocs(report);
 }
 
-function writeDocs(results: Results): void {
+function writeDocs(report: Report): void {
   const page = join(checkout, "docs/performance.md");
-  writeFileSync(page, withResults(readFileSync(page, "utf8"), results));
-  writeFileSync(join(checkout, "docs", pictureOf(results)), renderChart(results));
+  writeFileSync(page, withReport(readFileSync(page, "utf8"), report));
+  writeFileSync(join(checkout, "docs", pictureOf(report.name)), report.picture);
 }
 
 function list(text: string): string[] {

@@ -23,6 +23,16 @@ export function treeTime(pids: readonly number[]): CPUTime {
   return { user: sum(11, 13) / TICKS_PER_SECOND, system: sum(12, 14) / TICKS_PER_SECOND };
 }
 
+/**
+ * Bytes that processes and their ended descendants made dirty in the page cache of file systems on a disk (proc(5):
+ * write_bytes). What went to a tmpfs, a pipe or a device is none.
+ */
+export function writtenBytes(pids: readonly (number | "self")[]): number {
+  const all = pids.flatMap((pid): (number | "self")[] => (pid === "self" ? [pid] : descendants([pid])));
+  const counts = all.map((pid) => /^write_bytes: (\d+)/m.exec(readOf(`/proc/${pid}/io`) ?? "")?.[1] ?? 0);
+  return counts.reduce((total: number, count) => total + Number(count), 0);
+}
+
 /** Resident bytes of processes and all their descendants at this moment. */
 export function treeBytes(pids: readonly number[]): number {
   const pages = descendants(pids).map((pid) => Number(readOf(`/proc/${pid}/statm`)?.split(" ")[1] ?? 0));

@@ -20,6 +20,8 @@ export interface Work {
 /** A program at work on a store of its own. */
 export interface RunningProgram {
   readonly daemon: number | null;
+  /** What starts it on its store; a verb follows. */
+  readonly words: readonly string[];
   /** The command as its users would give it; `save` writes to standard output. */
   command(work: Work): readonly string[];
   /** What must be done before it, which is not measured. */
@@ -38,9 +40,9 @@ export interface Program {
   start(store: string, images: Images): Promise<RunningProgram>;
 }
 
-/** A program without a daemon. */
-export function runningAlone(command: RunningProgram["command"]): RunningProgram {
-  return { daemon: null, command, stop: async () => {} };
+/** A program without a daemon. `verb` gives what follows its first words. */
+export function runningAlone(words: readonly string[], verb: (work: Work) => readonly string[]): RunningProgram {
+  return { daemon: null, words, command: (work) => [...words, ...verb(work)], stop: async () => {} };
 }
 
 /** The first word of a program's answer that looks like a version. */

@@ -1,9 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { renderChart, renderMarkdown, renderText, withResults } from "./render.ts";
+import { renderChart, renderMarkdown, renderText, reportOf } from "./render.ts";
+import { withReport } from "./report.ts";
 import { type Results, type TaskSample, tasksOf } from "./results.ts";
 
 function sample(peer: string, seconds: number, form: TaskSample["form"] = "docker-archive"): TaskSample {
-  return { peer, form, image: "nginx", seconds, userSeconds: 1, systemSeconds: 0.5, peakBytes: 2 ** 20 };
+  return {
+    peer,
+    form,
+    image: "nginx",
+    seconds,
+    userSeconds: 1,
+    systemSeconds: 0.5,
+    peakBytes: 2 ** 20,
+    writtenBytes: 0,
+  };
 }
 
 const RESULTS: Results = {
@@ -74,17 +84,17 @@ describe("renderChart", () => {
   });
 });
 
-describe("withResults", () => {
+describe("withReport", () => {
   const page = "before\n<!-- Made by `npm run bench -- load`. -->\nold\n<!-- End of load. -->\nafter\n";
 
   it("replaces what stands between the markers, and nothing else", () => {
-    const written = withResults(page, RESULTS);
+    const written = withReport(page, reportOf(RESULTS));
     expect(written).toMatch(/^before\n<!--[^\n]*-->\nMeasured on [\s\S]*<!-- End of load. -->\nafter\n$/);
     expect(written).not.toContain("old");
-    expect(withResults(written, RESULTS)).toBe(written);
+    expect(withReport(written, reportOf(RESULTS))).toBe(written);
   });
 
   it("refuses a page without the markers", () => {
-    expect(() => withResults("nothing", RESULTS)).toThrow("no place");
+    expect(() => withReport("nothing", reportOf(RESULTS))).toThrow("no place");
   });
 });

@@ -19,6 +19,7 @@ describe("summarise", () => {
       userSeconds: seconds * 2,
       systemSeconds: seconds / 2,
       peakBytes: seconds * 100,
+      writtenBytes: seconds * 10,
     }));
     expect(summarise(samples)).toEqual({
       runs: 3,
@@ -28,6 +29,7 @@ describe("summarise", () => {
       userSeconds: 6,
       systemSeconds: 1.5,
       peakBytes: 500,
+      writtenBytes: 30,
     });
   });
 });

@@ -7,6 +7,8 @@ export interface Sample {
   readonly systemSeconds: number;
   /** Most resident memory of them together at one instant; pages that processes share count for each. */
   readonly peakBytes: number;
+  /** Bytes that they wrote into files of a disk. */
+  readonly writtenBytes: number;
 }
 
 /** One peer's runs of one task, in figures. */
@@ -18,6 +20,7 @@ export interface Summary {
   /** Medians. */
   readonly userSeconds: number;
   readonly systemSeconds: number;
+  readonly writtenBytes: number;
   /** The highest of all runs. */
   readonly peakBytes: number;
 }
@@ -40,6 +43,21 @@ export function summarise(samples: readonly Sample[]): Summary {
     max: Math.max(...seconds),
     userSeconds: median(samples.map((sample) => sample.userSeconds)),
     systemSeconds: median(samples.map((sample) => sample.systemSeconds)),
+    writtenBytes: median(samples.map((sample) => sample.writtenBytes)),
     peakBytes: Math.max(...samples.map((sample) => sample.peakBytes)),
   };
+}
+
+/** Cells of a table: median s, min-max s, user+sys CPU s, peak RSS MiB. */
+export function summaryCells({ median, min, max, userSeconds, systemSeconds, peakBytes }: Summary): string[] {
+  return [
+    median.toFixed(2),
+    `${min.toFixed(2)}-${max.toFixed(2)}`,
+    `${userSeconds.toFixed(2)}+${systemSeconds.toFixed(2)}`,
+    mebibytes(peakBytes),
+  ];
+}
+
+export function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0);
 }

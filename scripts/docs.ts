@@ -1,6 +1,7 @@
 /** `npm run docs`: writes the parts of the documentation that are made from the code and from what the command prints. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeCommitDocs } from "./docs/commit-page.ts";
 import { makeContainersDocs } from "./docs/containers-page.ts";
 import { withEdgeTable } from "./docs/edge-table.ts";
 import { makeExplainDocs } from "./docs/explain-page.ts";
@@ -11,6 +12,7 @@ const read = (name: string): string => readFileSync(join(docs, name), "utf8");
 const write = (name: string, text: string): void => writeFileSync(join(docs, name), text);
 
 write("look-inside.md", makeLookInsideDocs(read("look-inside.md")));
+write("commit.md", makeCommitDocs(read("commit.md")));
 write("layers.md", withEdgeTable(read("layers.md")));
 write("containers.md", makeContainersDocs(read("containers.md")));
 const { page, picture } = makeExplainDocs(read("explain.md"));

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
+import { makeCommitDocs } from "../scripts/docs/commit-page.ts";
 import { makeContainersDocs } from "../scripts/docs/containers-page.ts";
 import { withEdgeTable } from "../scripts/docs/edge-table.ts";
 import { makeExplainDocs } from "../scripts/docs/explain-page.ts";
@@ -49,6 +50,15 @@ it("has the table of odd layers as the corpus has them (else: npm run docs)", ()
 it("has what the commands print in docs/look-inside.md (else: npm run docs)", () => {
   const page = readText("docs/look-inside.md");
   expect(makeLookInsideDocs(page)).toBe(page);
+});
+
+describe("docs/commit.md", () => {
+  requires(overlay());
+
+  it("has what the commands print (else: npm run docs)", () => {
+    const page = readText("docs/commit.md");
+    expect(makeCommitDocs(page)).toBe(page);
+  });
 });
 
 describe("docs/explain.md", () => {

@@ -14,11 +14,12 @@ export const ctr: Program = {
     const address = join(store, "s");
     const config = join(store, "config.toml");
     writeFileSync(config, containerdConfig(store, address));
-    const probe = ["ctr", "-a", address, "version"];
-    const daemon = await startDaemon(["containerd", "-c", config], probe, join(store, "log"));
+    const words = ["ctr", "-a", address];
+    const daemon = await startDaemon(["containerd", "-c", config], [...words, "version"], join(store, "log"));
     return {
       daemon: daemon.pid,
-      command: (work) => ["ctr", "-a", address, "images", ...verb(work, images)],
+      words,
+      command: (work) => [...words, "images", ...verb(work, images)],
       stop: daemon.stop,
     };
   },

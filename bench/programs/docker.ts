@@ -10,15 +10,17 @@ export const docker: Program = {
   can: (_, form) => form !== "OCI layout",
   start: async (store, { directory }) => {
     const host = `unix://${join(store, "s")}`;
+    const words = ["docker", "-H", host];
     const places = ["--data-root", join(store, "root"), "--exec-root", join(store, "exec"), "-p", join(store, "pid")];
     const network = ["--iptables=false", "--bridge=none", "--ip-forward=false"];
-    const words = ["dockerd", ...places, "-H", host, ...network, "-s", "overlay2"];
-    const daemon = await startDaemon(words, ["docker", "-H", host, "version"], join(store, "log"));
+    const server = ["dockerd", ...places, "-H", host, ...network, "-s", "overlay2"];
+    const daemon = await startDaemon(server, [...words, "version"], join(store, "log"));
     return {
       daemon: daemon.pid,
-      command: (work) => ["docker", "-H", host, ...verb(work, directory)],
+      words,
+      command: (work) => [...words, ...verb(work, directory)],
       preparation: ({ operation, image, registry }) =>
-        operation === "push" ? ["docker", "-H", host, "tag", `lab/${image}:1`, `${registry}/lab/${image}:1`] : null,
+        operation === "push" ? [...words, "tag", `lab/${image}:1`, `${registry}/lab/${image}:1`] : null,
       stop: daemon.stop,
     };
   },

@@ -12,7 +12,7 @@ export function layerfs(words: readonly string[]): Program {
     start: async (store, { directory }) => {
       const onStore = [...words, "--root", join(store, "root")];
       return {
-        ...runningAlone((work) => [...onStore, ...verb(work, directory)]),
+        ...runningAlone(onStore, (work) => verb(work, directory)),
         preparation: ({ operation, image, registry }) =>
           operation === "push" ? [...onStore, "tag", `lab/${image}:1`, `${registry}/lab/${image}:1`] : null,
       };

@@ -10,7 +10,7 @@ export const podman: Program = {
   start: async (store, { directory }) => {
     const places = ["--root", join(store, "root"), "--runroot", join(store, "run"), "--tmpdir", join(store, "tmp")];
     const options = ["--storage-driver", "overlay", "--cgroup-manager", "cgroupfs", "--events-backend", "none"];
-    return runningAlone((work) => ["podman", ...places, ...options, ...verb(work, directory)]);
+    return runningAlone(["podman", ...places, ...options], (work) => verb(work, directory));
   },
 };
 

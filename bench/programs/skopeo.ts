@@ -10,12 +10,10 @@ export const skopeo: Program = {
   can: (operation, form) => operation !== "load" || form === "OCI layout",
   start: async (store, { directory }) => {
     const storage = `containers-storage:[overlay@${join(store, "root")}+${join(store, "run")}]`;
-    return runningAlone((work) => [
-      "skopeo",
-      "copy",
-      "-q",
-      ...fromAndTo(work, directory, `${storage}lab/${work.image}:1`),
-    ]);
+    return runningAlone(["skopeo"], (work) => {
+      const stored = `${storage}lab/${work.image}:1`;
+      return ["copy", "-q", ...fromAndTo(work, directory, stored)];
+    });
   },
 };
 

@@ -9,8 +9,8 @@ export const umoci: Program = {
   version: () => numberIn(command("umoci", "--version")),
   can: (operation, form) => operation === "load" && form === "OCI layout",
   start: async (store, { directory }) =>
-    runningAlone(({ image }) => {
+    runningAlone(["umoci"], ({ image }) => {
       const layout = `${join(directory, "oci", image)}:latest`;
-      return ["umoci", "unpack", "--image", layout, join(store, "bundle")];
+      return ["unpack", "--image", layout, join(store, "bundle")];
     }),
 };

@@ -2,6 +2,7 @@ import { readdirSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hideHalfMadeContainers } from "../container/records.ts";
 import { sweepBlobs } from "../content/sweep.ts";
+import { removeStrayRecords } from "../image/metadata.ts";
 import { readNames } from "../layer/records.ts";
 import { recover } from "../layer/remove.ts";
 import { type MountRecord, staleness } from "../mount/holders.ts";
@@ -31,6 +32,7 @@ export async function recoverAll(stores: Stores): Promise<void> {
   }
   const { leases, own } = stores.layers.layout;
   const { content, distribution, metadata, repositories } = stores.images;
+  removeStrayRecords(stores.images);
   const records = readNames(metadata).map((name) => join(metadata, name));
   const notes = NOTES.map((name) => join(distribution, name));
   removeTemporaries(

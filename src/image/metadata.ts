@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
@@ -30,6 +30,13 @@ export function readParents(layout: ImageLayout): Map<Digest, Digest> {
 /** Durable. The image itself may follow: until it is there nobody takes note of the record. */
 export function writeParent(layout: ImageLayout, id: Digest, parent: Digest): void {
   writeRecord(layout, id, PARENT, parent);
+}
+
+/** Takes away the records of images that are not there; the caller makes sure that none is on its way. */
+export function removeStrayRecords(layout: ImageLayout): void {
+  for (const name of readNames(layout.metadata)) {
+    if (!existsSync(join(layout.content, name))) rmSync(join(layout.metadata, name), { recursive: true, force: true });
+  }
 }
 
 /** When the image last got a name by `tag`: RFC 3339, null for never. */

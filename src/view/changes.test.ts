@@ -12,8 +12,13 @@ async function changesOf(...layers: readonly (readonly EntryFields[])[]): Promis
 }
 
 describe("the changes of layers", () => {
-  it("are none of the lowest one", async () => {
-    expect(await changesOf([{ name: "a" }, { name: "b/c" }])).toEqual([]);
+  it("are none of the lowest one, or all that it has", async () => {
+    const lowest = [{ name: "a" }, { name: "b/c" }];
+    expect(await changesOf(lowest)).toEqual([]);
+    const layer = lowest.map(tarEntry).map((entry) => ({ entry, storedName: entry.name }));
+    const { changes } = await mergeWithChanges([layer], { withLowest: true });
+    const added = { kind: "added", layer: 0 };
+    expect(Object.fromEntries(changes)).toEqual({ a: added, b: added, "b/c": added });
   });
 
   it("tell what was added, changed and deleted, with all below a deleted directory", async () => {

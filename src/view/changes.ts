@@ -2,6 +2,7 @@ import { throwIfCancelled } from "../core/cancellation.ts";
 import { withObject } from "../core/errors.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { type LayerTarget, memoryTarget } from "./memory-target.ts";
 import type { HiddenNode, LayerEntries, MergedTree, MergeOptions } from "./merged-tree.ts";
 import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
@@ -15,10 +16,15 @@ export interface NodeChange {
 
 export interface ChangedTree {
   readonly tree: MergedTree;
-  /** By the key of the path, the last change that a layer above the lowest made to it. */
+  /** By the key of the path, the last change that a layer made to it. */
   readonly changes: ReadonlyMap<string, NodeChange>;
   /** What was there under the paths that are deleted; the node as it was. */
   readonly deleted: ReadonlyMap<string, TreeNode>;
+}
+
+export interface ChangeOptions extends Pick<MergeOptions, "signal" | "onDuplicate"> {
+  /** Whether to note that the lowest layer adds all that it has. Default: false. */
+  readonly withLowest?: boolean | undefined;
 }
 
 /**
@@ -26,29 +32,38 @@ export interface ChangedTree {
  * layer names again with the attributes that it has is no change.
  */
 export async function mergeWithChanges(
-  layers: readonly LayerEntries[],
-  { signal, onDuplicate }: Pick<MergeOptions, "signal" | "onDuplicate"> = {},
+  layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
+  { signal, onDuplicate, withLowest = false }: ChangeOptions = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
-  for (const [index, entries] of layers.entries()) {
-    const layer = index === 0 ? target.layer(index) : noting(target.layer(index), index, notes);
+  let index = 0;
+  for await (const entries of layers) {
+    const isNoted = index > 0 || withLowest;
+    const layer = isNoted ? noting(target.layer(index), index, notes) : target.layer(index);
+    const tell = (path: string): void => onDuplicate?.({ layer: index, path });
     try {
-      await add(layer, entries, (path) => onDuplicate?.({ layer: index, path }));
+      await add(layer, entries, tell, signal);
     } catch (error) {
       throw withObject(error, `layer ${index + 1}`);
     }
     throwIfCancelled(signal);
+    index++;
   }
-  return { tree: { root: target.root, layers: layers.length }, changes: notes.changes, deleted: notes.deleted };
+  return { tree: { root: target.root, layers: index }, changes: notes.changes, deleted: notes.deleted };
 }
 
-async function add(layer: LayerTarget, entries: LayerEntries, onDuplicate: (path: string) => void): Promise<void> {
+async function add(
+  layer: LayerTarget,
+  entries: LayerEntries,
+  onDuplicate: (path: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const changes = changeset(layer, { duplicates: "last-wins", onDuplicate });
-  for await (const { entry, storedName } of entries) {
+  await eachEntry(entries, signal, ({ entry, storedName }) => {
     layer.storedAt(nameKey(storedName));
     changes.add(entry);
-  }
+  });
 }
 
 class Notes {

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Engine, isLayerfsError, openEngine, openImage } from "../../src/index.ts";
 import { collect } from "../support/apply.ts";
+import { runCommand } from "../support/command-line.ts";
 import { packParts, partsOf, replaced, smallImage } from "../support/damage.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { OciLayout } from "../support/oci-builder.ts";
@@ -175,6 +177,69 @@ describe("symlinks that lead in circles or out of the image", () => {
   });
 });
 
+describe("names and texts that would command a terminal", () => {
+  const name = Buffer.from("\xff\n\x1b[31m\xe2\x80\xae", "latin1");
+  const bytes = Buffer.concat([Buffer.from("dir/"), name]);
+  const other = Buffer.concat([bytes, Buffer.from("2")]);
+  const whiteout = Buffer.concat([Buffer.from("dir/.wh."), name]);
+  const texts = {
+    config: { Env: ["A=\x1b[31m\n"], Labels: { "\x1b[2J": "\u202e" } },
+    history: [{ created_by: "RUN \x1b[31m\r" }, { created_by: "\u009b31m" }],
+  };
+  const image = {
+    ...imageOf(
+      [
+        { name: bytes, data: "x".repeat(50) },
+        { name: other, data: "x".repeat(50) },
+        { name: "link", type: "symlink", link: "\x1b[31m\n" },
+      ],
+      [{ name: other, data: "y".repeat(50) }, { name: "dir/copy", data: "y".repeat(50) }, { name: whiteout }],
+    ),
+    ...texts,
+  };
+  const run = (words: readonly string[]) =>
+    runCommand(words, {
+      openEngine: (options) => openEngine({ ...options, root: "/proc/no-root", cacheDirectory: null }),
+    });
+
+  it.each([
+    ...[
+      ["ls", "-R"],
+      ["ls", "-lR"],
+      ["ls", "-R", "--deleted"],
+      ["ls", "-R", "--layer", "1"],
+      ["ls", "-R", "--layer", "2"],
+    ],
+    ...[["tree"], ["tree", "--deleted"], ["find"], ["waste", "--all"], ["history"], ["inspect"], ["explain"]],
+    ...[["stat"], ["compare"]],
+  ])("are escaped in what %s prints", async (...words) => {
+    const source = archiveOf(image);
+    const more = words[0] === "compare" ? [archiveOf(imageOf([]))] : words[0] === "stat" ? ["/link"] : [];
+    const { status, stdoutBytes, stderr } = await run([...words, source, ...more]);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    expect(isUtf8(stdoutBytes)).toBe(true);
+    expect(stdoutBytes.toString()).not.toMatch(/[^\P{C}\n]/u);
+    expect(stdoutBytes.length).toBeGreaterThan(10);
+  });
+
+  it("are exact in JSON, and as bytes", async () => {
+    const engine = await reader();
+    const source = archiveOf(image);
+    const base64 = Buffer.concat([Buffer.from("/"), other]).toString("base64");
+    for (const words of [["ls", "-R"], ["find"], ["tree"], ["waste"], ["compare", archiveOf(imageOf([]))]]) {
+      const { stdout } = await run([...words, source, "--format", "json"]);
+      expect(stdout.replaceAll(/\s/g, ""), words.join(" ")).toContain(JSON.stringify({ base64 }));
+    }
+    const made = await openImage(source, { cacheDirectory: null });
+    onTestFinished(() => made[Symbol.asyncDispose]());
+    const view = await made.view();
+    expect((await view.readFile(other)).toString()).toBe("y".repeat(50));
+    const names = (await engine.list(source, "/dir")).map((node) => node.name.toString("latin1"));
+    expect(names).toEqual(["copy", `${name.toString("latin1")}2`]);
+  });
+});
+
 describe("a path that one layer holds twice", () => {
   const image = imageOf([
     { name: "f", data: "first" },
@@ -214,7 +279,7 @@ describe("a sparse file of four petabytes, which takes no bytes", () => {
       encodeEntry({ name, data: padded(map) }),
     ]);
   };
-  const image: TestImage = { tags: [], layers: [Buffer.concat([hole("one"), hole("two"), END_OF_ARCHIVE])] };
+  const image: TestImage = { tags: [], layers: [Buffer.concat([hole("two"), hole("one"), END_OF_ARCHIVE])] };
 
   it("is listed, read in part, and never held in memory", async () => {
     const made = await openImage(archiveOf(image), { cacheDirectory: null });
@@ -226,16 +291,17 @@ describe("a sparse file of four petabytes, which takes no bytes", () => {
     await expect(view.readFile("/one")).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
   });
 
+  // The layer has its files in another order than the tree: what is exported or copied waits in a temporary file.
   it.each([
     ["waste", (source: string) => ["waste", source]],
     ["cat", (source: string) => ["cat", source, "/one"]],
     ["cp", (source: string, into: string) => ["cp", `${source}:/`, join(into, "copy")]],
     ["export", (source: string, into: string) => ["export", source, "-o", join(into, "exported")]],
-  ] as const)("does not keep %s from being interrupted", async (_, words) => {
-    const [into, cache] = [scratchDirectory(), scratchDirectory()];
+  ] as const)("does not keep %s from being interrupted, which leaves nothing", async (_, words) => {
+    const [into, cache, temporary] = [scratchDirectory(), scratchDirectory(), scratchDirectory()];
     const child = spawn(process.execPath, [join(checkout, "src/cli/main.ts"), ...words(archiveOf(image), into)], {
       stdio: "ignore",
-      env: { ...process.env, XDG_CACHE_HOME: cache },
+      env: { ...process.env, XDG_CACHE_HOME: cache, TMPDIR: temporary },
     });
     const ended = new Promise((resolve) => child.on("close", resolve));
     onTestFinished(() => void child.kill("SIGKILL"));
@@ -245,7 +311,7 @@ describe("a sparse file of four petabytes, which takes no bytes", () => {
     while (child.exitCode === null && ticksOf(child.pid!) < busy) await sleep(5);
     child.kill("SIGINT");
     expect(await ended).toBe(130);
-    expect(readdirSync(into)).toEqual([]);
+    expect([...readdirSync(into), ...readdirSync(temporary)]).toEqual([]);
   });
 });
 

@@ -8,9 +8,15 @@ import { type EntryFields, tarEntry } from "../support/entries.ts";
 /** Layers, lowest first. */
 export type Layers = readonly (readonly TarEntry[])[];
 
-/** Few names and little depth, so that entries meet; one name is not UTF-8, one begins as a whiteout's target may. */
-const name = fc.oneof({ weight: 12, arbitrary: fc.constantFrom("a", "b", "c") }, fc.constantFrom("\xff", ".wh", "..x"));
-const path = fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/"));
+/** Bytes as latin1: no UTF-8, names that begin as a whiteout's may, one letter composed and not, the longest name. */
+const oddName = fc.constantFrom("\xff", ".wh", "..x", "\n", " -\\", "\xc3\xa9", "e\xcc\x81", "n".repeat(255));
+
+/** Few names and little depth, so that entries meet. */
+const name = fc.oneof({ weight: 9, arbitrary: fc.constantFrom("a", "b", "c") }, oddName);
+const path = fc.oneof(
+  name,
+  fc.array(name, { minLength: 1, maxLength: 3 }).map((parts) => parts.join("/")),
+);
 const directoryPath = fc.array(name, { maxLength: 2 }).map((parts) => parts.map((part) => `${part}/`).join(""));
 const prefix = fc.constantFrom("", "", "", "./", "/", "../", "a/../");
 
@@ -56,7 +62,7 @@ const kinds: readonly (readonly [number, fc.Arbitrary<EntryFields & { readonly n
   [10, fc.record({ kind: fc.constant("file" as const), name: path, size: fc.nat(20) })],
   [8, path.map((where) => ({ kind: "directory" as const, name: `${where}/` }))],
   [5, fc.record({ kind: fc.constant("symlink" as const), name: path, linkname: symlinkTarget })],
-  [5, fc.record({ kind: fc.constant("hardlink" as const), name: path, linkname: path })],
+  [8, fc.record({ kind: fc.constant("hardlink" as const), name: path, linkname: path })],
   [6, fc.tuple(directoryPath, name).map(([where, what]) => ({ kind: "file" as const, name: `${where}.wh.${what}` }))],
   [4, directoryPath.map((where) => ({ kind: "file" as const, name: `${where}.wh..wh..opq` }))],
   [1, fc.record({ kind: fc.constantFrom("fifo" as const, "char" as const, "block" as const), name: path })],

@@ -1,5 +1,7 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { decodeTree, encodeTree } from "../../src/engine/tree/layer-index/tree-codec.ts";
 import { passTar } from "../../src/engine/tree/layer-pass.ts";
 import { type LayerWriter, LowersNeeded, type WrittenLayer } from "../../src/layer/apply/layer-writer.ts";
 import { overlayTarget } from "../../src/layer/apply/overlay-target.ts";
@@ -16,7 +18,7 @@ import { classifyEntry, cleanPath, pathKey } from "../../src/union/entry-path.ts
 import { exportTree } from "../../src/view/export.ts";
 import { contentOf } from "../../src/view/lookup.ts";
 import { type MergedTree, mergeLayers } from "../../src/view/merged-tree.ts";
-import { lines, snapshot } from "../support/snapshot.ts";
+import { lines, type NodeImage, snapshot } from "../support/snapshot.ts";
 import { snapshotOf, treeInMemory } from "./memory.ts";
 import { contentOf as contentOfEntry, type Layers } from "./random-layers.ts";
 
@@ -106,20 +108,54 @@ export function inCopies(layers: Layers, scratch: string): string[] {
   return lines(snapshot(top));
 }
 
-/** The merged tree in memory, and the same after it was exported as one tar and read again. */
-export async function inMemoryAndExported(layers: Layers): Promise<{ merged: string[]; exported: string[] }> {
-  const { tree, read } = await merge(layers);
-  const start = { path: "", node: tree.root };
-  const archive = exportTree(start, {
-    name: Buffer.alloc(0),
-    withStart: tree.root.layer >= 0,
-    async *content(file) {
-      const { layer, name } = contentOf(file);
-      yield Buffer.from(read(layer, name), "latin1");
+export interface Views {
+  readonly merged: string[];
+  /** After it was kept in the form that the cache holds, and read from that. */
+  readonly kept: string[];
+  /** After it was exported as one tar and read again. */
+  readonly exported: string[];
+}
+
+/** The merged tree in memory, and what becomes of it where it is written. */
+export async function inMemoryAndWritten(layers: Layers): Promise<Views> {
+  const merged = await merge(layers);
+  const { tree } = decodeTree(Buffer.concat(encodeTree({ tree: merged.tree, duplicates: [] })));
+  const exported = await treeInMemory([await entriesWithContent(exportMerged(merged))]);
+  return {
+    merged: lines(snapshotOf(merged.tree, merged.read)),
+    kept: lines(snapshotOf(tree, merged.read)),
+    exported: lines(exported),
+  };
+}
+
+/** The merged tree in memory, and as GNU tar unpacks it after it was exported. */
+export async function inMemoryAndThroughTar(
+  layers: Layers,
+  scratch: string,
+): Promise<{ merged: string[]; unpacked: string[] }> {
+  const merged = await merge(layers);
+  const directory = newDirectory(scratch, "unpacked");
+  const chunks: Buffer[] = [];
+  for await (const chunk of exportMerged(merged)) chunks.push(chunk);
+  const words = ["-xp", "--numeric-owner", "--xattrs", "--xattrs-include=*", "-C", directory];
+  const { status, stderr } = spawnSync("tar", words, { input: Buffer.concat(chunks), encoding: "utf8" });
+  if (status !== 0) throw new Error(`tar ${words.join(" ")}: ${stderr}`);
+  const withoutRoot = (rows: readonly NodeImage[]): string[] => lines(rows.filter(({ path }) => path !== ""));
+  return { merged: withoutRoot(snapshotOf(merged.tree, merged.read)), unpacked: withoutRoot(snapshot(directory)) };
+}
+
+function exportMerged({ tree, read }: Merged): AsyncGenerator<Buffer> {
+  return exportTree(
+    { path: "", node: tree.root },
+    {
+      name: Buffer.alloc(0),
+      withStart: tree.root.layer >= 0,
+      async *content(file) {
+        const { layer, name } = contentOf(file);
+        yield Buffer.from(read(layer, name), "latin1");
+      },
     },
-  });
-  const exported = await treeInMemory([await entriesWithContent(archive)]);
-  return { merged: lines(snapshotOf(tree, read)), exported: lines(exported) };
+  );
 }
 
 async function entriesWithContent(archive: AsyncIterable<Buffer>): Promise<{ entry: TarEntry; content: string }[]> {
@@ -143,7 +179,12 @@ export async function inMemory(layers: Layers): Promise<string[]> {
   return lines(snapshotOf(tree, read));
 }
 
-async function merge(layers: Layers): Promise<{ tree: MergedTree; read: (layer: number, name: Buffer) => string }> {
+interface Merged {
+  readonly tree: MergedTree;
+  readonly read: (layer: number, name: Buffer) => string;
+}
+
+async function merge(layers: Layers): Promise<Merged> {
   const contents = new Map<string, string>();
   const noting = layers.map((entries, layer) =>
     entries.map((entry, index) => {

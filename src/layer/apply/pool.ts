@@ -90,7 +90,7 @@ export function applyPool(size: number = Math.min(MAX_THREADS, availableParallel
 async function runJob(thread: Thread, id: number, job: ApplyJob, callbacks: JobCallbacks): Promise<ApplyOutcome> {
   const cancel = (): void => thread.worker.postMessage({ type: "cancel", id } satisfies ToWorker);
   callbacks.signal?.addEventListener("abort", cancel, { once: true });
-  const object = `layer ${job.diffID ?? job.directory}`;
+  const object = job.diffID === null ? "the new layer" : `layer ${job.diffID}`;
   const answer = await ask(thread, object, { type: "apply", id, job }, callbacks.onProgress).finally(() => {
     callbacks.signal?.removeEventListener("abort", cancel);
   });
