@@ -7,6 +7,9 @@ import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { DuplicatePath } from "../view/merged-tree.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
 import type { ContainerTasks } from "./containers/container-tasks.ts";
+import type { CopyInOptions, CopyOptions } from "./copying/cp.ts";
+import type { CopiedIn, IntoContainerOptions } from "./copying/into-container.ts";
+import type { CopiedOut } from "./copying/to-machine.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
 import type { ImportedImage, ImportOptions } from "./incoming/import-tar.ts";
 import type { TarInput } from "./incoming/layer-tar.ts";
@@ -14,7 +17,7 @@ import type { PullOptions, PullResult } from "./incoming/pull.ts";
 import type { StoreInfo } from "./info.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { ImageComparison } from "./look/compare-images.ts";
-import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
+import type { ExportTreeOptions } from "./look/export-tree.ts";
 import type { FindOptions } from "./look/find-nodes.ts";
 import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
 import type { ListOptions } from "./look/list-nodes.ts";
@@ -371,14 +374,26 @@ export interface Engine extends AsyncDisposable, ContainerTasks {
   compare(before: string, after: string, options?: ReadOptions): Promise<ImageComparison>;
   /** What an image carries that nobody sees, or sees twice. */
   waste(image: string, options?: WasteOptions): Promise<Waste>;
-  /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
-  export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
+  /** A container's tree, or what all layers of an image together show, as one tar; an image's is the same wherever it lies. */
+  export(name: string, options?: ExportTreeOptions): AsyncIterable<Buffer>;
   /** The same into a file, which becomes visible when it is whole. */
-  exportToFile(image: string, file: string, options?: ReadOptions): Promise<void>;
-  /** A node with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
-  copyTar(image: string, path: string, options?: CopyOptions): AsyncIterable<Buffer>;
-  /** Copies a node with all below it to this machine, by the rules of `docker cp`. */
-  copyOut(image: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
+  exportToFile(name: string, file: string, options?: ExportTreeOptions): Promise<void>;
+  /**
+   * A node of a container or image with all below it as a tar, under its own name; of `x/.` and of the root, the content.
+   * Symlinks are followed inside the tree.
+   */
+  copyTar(name: string, path: string, options?: CopyOptions): AsyncIterable<Buffer>;
+  /** Copies such a node to this machine, by the rules of `docker cp`. */
+  copyOut(name: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
+  /** Copies a path of this machine into a container by the same rules; each file appears when it is whole. */
+  copyIn(container: string, source: string, path: string, options?: CopyInOptions): Promise<CopiedIn>;
+  /** Adds a tar (plain, gzip or zstd) to a directory of a container. */
+  copyTarIn(
+    container: string,
+    tar: AsyncIterable<Uint8Array>,
+    path: string,
+    options?: IntoContainerOptions,
+  ): Promise<CopiedIn>;
   /** A file's content, symlinks followed inside the image. */
   readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
 

@@ -152,11 +152,17 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
     findInPieces: (image, path, call = {}) => toldStream(tasks.findInImage(finder(image, call), path, call)),
     compare: told(async (before, after, call = {}) => tasks.compareImages(finder(before, call), finder(after, call))),
     waste: told(async (image, call = {}) => tasks.findWaste(finder(image, call), call)),
-    export: (image, call = {}) => toldStream(tasks.exportImage(finder(image, call))),
-    exportToFile: told(async (image, file, call = {}) => tasks.exportToFile(finder(image, call), file)),
-    copyTar: (image, path, call = {}) => toldStream(tasks.copyTar(finder(image, call), path, call)),
-    copyOut: told(async (image, path, destination, call = {}) =>
-      tasks.copyOut(finder(image, call), path, destination, call),
+    export: (name, call = {}) => toldStream(tasks.exportTree(finder(name, call), call)),
+    exportToFile: told(async (name, file, call = {}) => tasks.exportToFile(finder(name, call), file, call)),
+    copyTar: (name, path, call = {}) => toldStream(tasks.copyTar(finder(name, call), path, call)),
+    copyOut: told(async (name, path, destination, call = {}) =>
+      tasks.copyOut(finder(name, call), path, destination, call),
+    ),
+    copyIn: told(async (container, source, path, call = {}) =>
+      tasks.copyIn(await writing(), container, source, path, call),
+    ),
+    copyTarIn: told(async (container, tar, path, call = {}) =>
+      tasks.copyTarIn(await writing(), container, tar, path, call),
     ),
     readFile: told(async (image, path, call = {}) => tasks.readFile(finder(image, call), path)),
     info: told(async () => {

@@ -70,6 +70,14 @@ export function classifyEntry(name: Buffer): EntryPath {
   return { kind: "whiteout", parent, name: hidden };
 }
 
+/** The same for a tar that is no layer, where no name is a whiteout. */
+export function classifyPlain(name: Buffer): EntryPath {
+  const components = cleanPath(name);
+  refuseTooLong(name, components);
+  const last = components.at(-1);
+  return last === undefined ? { kind: "root" } : { kind: "node", parent: components.slice(0, -1), name: last };
+}
+
 /** A path as a Map key: the bytes as latin1, joined by `/`, no leading slash, "" for the root. */
 export function pathKey(components: Components): string {
   return components.map((part) => part.toString("latin1")).join("/");

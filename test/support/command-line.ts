@@ -305,6 +305,8 @@ function fakeEngine(): Engine {
     exportToFile: async () => {},
     copyTar: () => bytes(),
     copyOut: async (_image, _path, destination) => ({ target: destination, warnings: [] }),
+    copyIn: async () => ({ warnings: [] }),
+    copyTarIn: async () => ({ warnings: [] }),
     readFile: async () => bytes(),
     info: async () => ({
       root: "/root",

@@ -1,9 +1,9 @@
 import { statSync } from "node:fs";
-import { LayerfsError } from "../../core/errors.ts";
+import { LayerfsError, printable } from "../../core/errors.ts";
 import { readLayerFile } from "../../layer/stored-tar.ts";
 import { placeOf } from "../../layer/whole.ts";
-import { openDirectory } from "../../sys/at.ts";
 import { close } from "../../sys/file.ts";
+import { openPlainDirectory } from "../../sys/plain-path.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { classifyEntry } from "../../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../../view/content-range.ts";
@@ -47,7 +47,7 @@ function fileIdentity(path: string): string | null {
 }
 
 async function* storedContent(directory: string, name: Buffer, range: WholeRange): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(directory);
+  const rootFd = openPlainDirectory(directory);
   try {
     yield* cutRange(readLayerFile(rootFd, name), range);
   } finally {
@@ -62,11 +62,11 @@ async function* storedPass(
   wants: Wants,
   reading: Reading,
 ): AsyncGenerator<PassedEntry> {
-  const rootFd = openDirectory(directory);
+  const rootFd = openPlainDirectory(directory);
   try {
     for await (const { entry, storedName } of storedEntries(tarSplit)) {
       const isWanted = holdsFile(entry) && wants(entry, storedName);
-      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName)) : null };
+      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName, entry)) : null };
     }
   } finally {
     close(rootFd);
@@ -78,8 +78,20 @@ function holdsFile({ kind, linkname }: TarEntry): boolean {
   return kind === "file" || (kind === "hardlink" && classifyEntry(linkname).kind === "reserved");
 }
 
-async function* fileContent(rootFd: number, name: Buffer): AsyncGenerator<Buffer> {
-  yield* readLayerFile(rootFd, name);
+/** No more than the entry has, whatever became of the file; of a link the size is not known here. */
+async function* fileContent(rootFd: number, name: Buffer, { kind, size }: TarEntry): AsyncGenerator<Buffer> {
+  let found = 0;
+  for (const bytes of readLayerFile(rootFd, name)) {
+    found += bytes.length;
+    if (kind === "file" && found > size) break;
+    yield bytes;
+  }
+  if (kind !== "file" || found === size) return;
+  throw new LayerfsError(
+    "CORRUPT_STORE",
+    `file ${printable(name)} of the layer has ${found > size ? "more" : found} bytes, expected ${size}`,
+    { hint: "the unpacked file is not what was stored; pull or load the image again" },
+  );
 }
 
 /** What cannot be read of an image that has just been removed is told so. */

@@ -87,9 +87,10 @@ export class NodeWriter {
     return true;
   }
 
-  /** A file without a name, for `linkReserved`. The caller closes it, also after a failure. */
-  createUnnamed(at: OpenDirectory, entry: TarEntry): number {
+  /** A file without a name. The caller closes it, also after a failure. Null where the file system has no such files. */
+  createUnnamed(at: OpenDirectory, entry: TarEntry): number | null {
     const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_RDWR, 0o600);
+    if (fd === -EOPNOTSUPP) return null;
     if (fd < 0) throw systemError(fd, "create an unnamed file for", entry.name);
     this.#file = { fd, entry, inheritsGroup: at.setgid, unnamed: true, written: 0 };
     return fd;
@@ -111,7 +112,8 @@ export class NodeWriter {
       const { uid, gid, mode } = file.entry;
       const owned = uid === this.#uid && gid === this.#gid && !file.inheritsGroup;
       if (!owned) this.#chown(() => fchownat(file.fd, SELF, uid, gid), file.entry);
-      if (!owned || (mode & (0o7000 | this.#umask)) !== 0) fchmod(file.fd, mode & 0o7777);
+      const hasMode = owned && !file.unnamed && (mode & (0o7000 | this.#umask)) === 0;
+      if (!hasMode) fchmod(file.fd, mode & 0o7777);
       this.#setXattrs(file.entry, (key, value) => trySetXattrOf(file.fd, key, value));
       futimens(file.fd, file.entry.mtime);
     } finally {
