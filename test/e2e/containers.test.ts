@@ -161,8 +161,8 @@ describe.each(["overlay2", "vfs"] as const)("a container, on %s", (driver) => {
     expect(await listed({ all: true, names: ["^/ea", "nosuch"] })).toEqual(["early"]);
     expect(await listed({ all: true, labels: ["role"] })).toEqual(["early"]);
     expect(await listed({ all: true, labels: ["role=web", "tier"] })).toEqual([]);
-    expect(await listed({ since: "early" })).toEqual(["late"]);
-    expect(await listed({ before: "late" })).toEqual(["early"]);
+    expect(await listed({ all: true, since: "early" })).toEqual(["late"]);
+    expect(await listed({ all: true, before: "late" })).toEqual(["early"]);
     expect(await listed({ all: true, volumes: ["data"] })).toEqual(["late"]);
     expect(await listed({ all: true, networks: ["none"] })).toEqual(["late"]);
     expect(await listed({ all: true, ancestors: ["x:1"] })).toEqual(["late", "early"]);
