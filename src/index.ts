@@ -1,9 +1,16 @@
+export type { ContainerState } from "./container/container.ts";
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
 export type { RunConfigDocument } from "./core/run-config.ts";
 export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
 export type { Finding } from "./engine/check/findings.ts";
 export type { CommitOptions, CommittedImage } from "./engine/containers/commit-container.ts";
+export type { ContainerFilters } from "./engine/containers/container-filter.ts";
+export type { ContainerTasks } from "./engine/containers/container-tasks.ts";
+export type { CreateContainerOptions, CreatedContainer } from "./engine/containers/create-container.ts";
+export type { ContainerInspection } from "./engine/containers/inspect-container.ts";
+export type { ContainerSummary } from "./engine/containers/list-containers.ts";
+export type { RemoveContainerOptions } from "./engine/containers/remove-container.ts";
 export type {
   CallOptions,
   Change,

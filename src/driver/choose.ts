@@ -1,6 +1,6 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLayerfsError, LayerfsError, printable } from "../core/errors.ts";
+import { readPlainNames } from "../sys/plain-path.ts";
 import type { DriverContext, DriverEntry, StorageDriver } from "./driver.ts";
 import { drivers } from "./drivers.ts";
 import { attempt, isDirectory, layerIDs } from "./layer-directories.ts";
@@ -56,7 +56,7 @@ function hasState(root: string, name: string): boolean {
   const home = join(root, name);
   if (!isDirectory(home)) return false;
   if (name === "vfs") return layerIDs(join(home, "dir")).length > 0;
-  return attempt("read directory", home, () => readdirSync(home)).some((entry) => !NOT_STATE.test(entry));
+  return attempt("read directory", home, () => readPlainNames(home)).some((entry) => !NOT_STATE.test(entry));
 }
 
 /** As in Docker, vfs never contends with another driver. */

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { openPath } from "../sys/at.ts";
@@ -6,6 +6,7 @@ import { fromNodeError } from "../sys/errno.ts";
 import { close, syncfsAsync } from "../sys/file.ts";
 import { O_DIRECTORY, O_RDONLY } from "../sys/flags.ts";
 import { readMountInfo } from "../sys/mountinfo.ts";
+import { readPlainDirectory } from "../sys/plain-path.ts";
 import { removeTreeAsync } from "../sys/remove-tree.ts";
 import { isLayerID, REMOVING } from "./layer-id.ts";
 
@@ -30,11 +31,9 @@ export function isDirectory(path: string): boolean {
 
 /** Ids of the layers in `parent`, those too whose removal was interrupted. None if `parent` is absent. */
 export function layerIDs(parent: string): string[] {
-  if (!isDirectory(parent)) return [];
-  const entries = attempt("read directory", parent, () => readdirSync(parent, { withFileTypes: true }));
-  const names = entries
+  const names = attempt("read directory", parent, () => readPlainDirectory(parent))
     .filter((entry) => entry.isDirectory())
-    .map((entry) => (entry.name.endsWith(REMOVING) ? entry.name.slice(0, -REMOVING.length) : entry.name));
+    .map(({ name }) => (name.endsWith(REMOVING) ? name.slice(0, -REMOVING.length) : name));
   return [...new Set(names.filter(isLayerID))].sort();
 }
 

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
+import { readPlainLink } from "../sys/plain-path.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import type { LayerAddress } from "./driver.ts";
 import { attempt } from "./layer-directories.ts";
 import { isLayerID } from "./layer-id.ts";
@@ -119,9 +121,9 @@ export function resolveLink(home: string, linkName: string): string {
   const path = join(linkDirectory(home), linkName);
   const target = readLink(path);
   if (target === null) throw corrupt(`${path} is missing`);
-  const found = /^\.\.\/([^/]+)\/diff$/.exec(target);
-  if (found?.[1] === undefined) throw corrupt(`${path}: expected ../ID/diff, found ${JSON.stringify(target)}`);
-  return join(dirname(dirname(path)), found[1], "diff");
+  const [, id = ""] = /^\.\.\/([^/]+)\/diff$/.exec(target) ?? [];
+  if (!isLayerID(id)) throw corrupt(`${path}: expected ../ID/diff, found ${JSON.stringify(target)}`);
+  return join(dirname(dirname(path)), id, "diff");
 }
 
 /** A layer's directory by its short name, relative to `home`. */
@@ -154,20 +156,11 @@ function writeRecord(path: string, text: string): void {
 }
 
 function readRecord(path: string): string | null {
-  return absentAsNull(() => attempt("read", path, () => readFileSync(path, "utf8")));
+  return attempt("read", path, () => readIfThere(path));
 }
 
 function readLink(path: string): string | null {
-  return absentAsNull(() => attempt("read the link", path, () => readlinkSync(path)));
-}
-
-function absentAsNull<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof LayerfsError && error.errno === "ENOENT") return null;
-    throw error;
-  }
+  return attempt("read the link", path, () => readPlainLink(path));
 }
 
 function corrupt(message: string): LayerfsError {

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { LayerfsError, printable } from "../core/errors.ts";
+import { plainRoot } from "../sys/plain-path.ts";
 import type { Stores } from "./stores.ts";
 
 /** An image in another data root: `docker-root:PATH[:IMAGE]`. */
@@ -20,7 +21,7 @@ export function parseDockerRoot(text: string): DockerRootName | null {
   const match = /^docker-root:([^:]*)(?::(.*))?$/s.exec(text);
   if (match === null) return null;
   const [, path = "", image = ""] = match;
-  if (path !== "") return { root: resolve(path), image: image === "" ? null : image };
+  if (path !== "") return { root: plainRoot(resolve(path)), image: image === "" ? null : image };
   throw new LayerfsError("USAGE", `source ${printable(text)}: expected docker-root:PATH[:IMAGE]`);
 }
 

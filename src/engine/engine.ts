@@ -357,6 +357,8 @@ export interface Engine extends AsyncDisposable, ContainerTasks {
   ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
   list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
+  /** The same, some hundred nodes at a time, as they are found. */
+  listInPieces(image: string, path: string, options?: ListOptions): AsyncIterable<readonly TreeNode[]>;
   /**
    * The nodes of a directory and below, with what the layers above the lowest did to them; on demand also what they
    * deleted, or what one of them did.
@@ -366,6 +368,8 @@ export interface Engine extends AsyncDisposable, ContainerTasks {
   stat(image: string, path: string, options?: StatOptions): Promise<NodeDetails>;
   /** The nodes at and below a path for which all that is asked holds, a directory before its content. */
   find(image: string, path: string, options?: FindOptions): Promise<TreeNode[]>;
+  /** The same, some hundred nodes at a time, as they are found. */
+  findInPieces(image: string, path: string, options?: FindOptions): AsyncIterable<readonly TreeNode[]>;
   /** What turns one image into the other: files by their contents, packages, config and history. */
   compare(before: string, after: string, options?: ReadOptions): Promise<ImageComparison>;
   /** What an image carries that nobody sees, or sees twice. */

@@ -56,9 +56,6 @@ export const explainSource: Later<typeof import("./explain/explain-source.ts").e
 export const exportToFile: Later<typeof import("./look/export-tree.ts").exportToFile> = later(
   async () => (await import("./look/export-tree.ts")).exportToFile,
 );
-export const findInImage: Later<typeof import("./look/find-nodes.ts").findInImage> = later(
-  async () => (await import("./look/find-nodes.ts")).findInImage,
-);
 export const imageHistory: Later<typeof import("./images/history.ts").imageHistory> = later(
   async () => (await import("./images/history.ts")).imageHistory,
 );
@@ -88,9 +85,6 @@ export const loadInput: Later<typeof import("./incoming/load-input.ts").loadInpu
 );
 export const login: Later<typeof import("./login.ts").login> = later(async () => (await import("./login.ts")).login);
 export const logout: Later<typeof import("./login.ts").logout> = later(async () => (await import("./login.ts")).logout);
-export const listNodes: Later<typeof import("./look/list-nodes.ts").listNodes> = later(
-  async () => (await import("./look/list-nodes.ts")).listNodes,
-);
 export const listMounts: Later<typeof import("./rootfs/mounting.ts").listMounts> = later(
   async () => (await import("./rootfs/mounting.ts")).listMounts,
 );
@@ -162,4 +156,10 @@ export const copyTar: LaterStream<typeof import("./copying/cp.ts").copyTar> = la
 );
 export const diffTar: LaterStream<typeof import("../layer/diff-tar.ts").diffTar> = laterStream(
   async () => (await import("../layer/diff-tar.ts")).diffTar,
+);
+export const findInImage: LaterStream<typeof import("./look/find-nodes.ts").findInImage> = laterStream(
+  async () => (await import("./look/find-nodes.ts")).findInImage,
+);
+export const listNodes: LaterStream<typeof import("./look/list-nodes.ts").listNodes> = laterStream(
+  async () => (await import("./look/list-nodes.ts")).listNodes,
 );

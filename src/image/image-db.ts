@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { chainIDs } from "../core/chain-id.ts";
 import { type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
@@ -6,6 +6,7 @@ import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { readNames } from "../layer/records.ts";
 import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
+import { readPlainFile } from "../sys/plain-path.ts";
 import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
 
 export function prepareImageDb(layout: ImageLayout): void {
@@ -21,13 +22,8 @@ export function listImageIDs(layout: ImageLayout): Digest[] {
 
 /** null where there is no such image; CORRUPT_STORE where its config is not the one its id promises. */
 export function readImageConfig(layout: ImageLayout, id: Digest): ImageConfig | null {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(contentPath(layout, id));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  const bytes = readPlainFile(contentPath(layout, id));
+  if (bytes === null) return null;
   const config = parseStored(bytes, id);
   if (config.digest === id) return config;
   throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config has the digest ${config.digest}`, {

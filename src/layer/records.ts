@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { chainIDOn } from "../core/chain-id.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { isLayerID } from "../driver/layer-id.ts";
+import { readPlainNames } from "../sys/plain-path.ts";
+import { readIfThere } from "../sys/read-if-there.ts";
 import { type LayerLayout, layerDirectory } from "./layout.ts";
 
 /** A layer as Docker's layer database records it (moby, layer/filestore.go). */
@@ -112,13 +114,9 @@ export function listContainerParents(layout: LayerLayout): Digest[] {
   return readNames(layout.mounts).flatMap((name) => parentField(join(layout.mounts, name)) ?? []);
 }
 
+/** The names in a directory of a data root; none where it is absent. */
 export function readNames(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  return readPlainNames(directory);
 }
 
 /** Differs for each directory that ever had the name; null where there is none. */
@@ -128,12 +126,7 @@ function identityOf(directory: string): string | null {
 }
 
 function readField(directory: string, name: string): string | null {
-  try {
-    return readFileSync(join(directory, name), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  return readIfThere(join(directory, name));
 }
 
 function parentField(directory: string): Digest | null {

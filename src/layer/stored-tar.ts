@@ -1,10 +1,11 @@
 import { createReadStream } from "node:fs";
 import { createGunzip } from "node:zlib";
 import { isLayerfsError, LayerfsError, printable } from "../core/errors.ts";
-import { openDirectory, tryOpenat2 } from "../sys/at.ts";
+import { tryOpenat2 } from "../sys/at.ts";
 import { ELOOP, ENOENT, ENOTDIR, systemError } from "../sys/errno.ts";
 import { close, pread, preadSome } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
+import { openPlainDirectory, openPlainFile } from "../sys/plain-path.ts";
 import { fstat } from "../sys/stat.ts";
 import { crc64, crc64Bytes } from "../tar/crc64.ts";
 import { changedFile } from "../tar/tar-split.ts";
@@ -43,7 +44,7 @@ export async function* openStoredTar(
   layer: StoredLayer,
   { reuseBuffer = false, damaged: damagedFiles }: ReadingOptions = {},
 ): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(layer.directory);
+  const rootFd = openPlainDirectory(layer.directory);
   try {
     const chunks = new Chunks(reuseBuffer);
     for await (const records of recordBatches(readSplit(layer.tarSplit))) {
@@ -105,7 +106,7 @@ function* addFile(chunks: Chunks, rootFd: number, record: FileRecord): Generator
     for (;;) {
       const wanted = record.size - size + 1;
       const room = chunks.room.subarray(0, wanted);
-      const count = readOf(record.name, () => preadSome(fd, room, size));
+      const count = preadSome(fd, room, size);
       size += count;
       if (size > record.size) throw changedFile(record, "size", `${record.size} bytes`, "more");
       crc = crc64(crc, room.subarray(0, count));
@@ -129,15 +130,6 @@ function* addWholeFile(chunks: Chunks, rootFd: number, record: FileRecord, damag
   }
 }
 
-function readOf(name: Buffer, read: () => number): number {
-  try {
-    return read();
-  } catch (error) {
-    if (!isLayerfsError(error) || error.errno !== "EISDIR") throw error;
-    throw notFile(name, "is a directory");
-  }
-}
-
 function checkSum(record: FileRecord, crc: bigint): void {
   const found = crc64Bytes(crc);
   if (found.equals(record.checksum)) return;
@@ -151,7 +143,9 @@ export function storedTarSize({ tarSplit }: Pick<StoredLayer, "tarSplit">): Prom
 
 /** The JSON lines of a layer's tar-split records. Fails with CORRUPT_STORE where they are missing, cut or no gzip. */
 export async function* readSplit(tarSplit: string): AsyncGenerator<Buffer> {
-  const file = createReadStream(tarSplit, { highWaterMark: READ_SIZE });
+  const fd = openPlainFile(tarSplit);
+  if (fd === null) throw damaged(tarSplit, "cannot be read", new Error("it is missing"));
+  const file = createReadStream(tarSplit, { fd, highWaterMark: READ_SIZE });
   const lines = createGunzip({ chunkSize: READ_SIZE });
   file.on("error", (cause) => lines.destroy(damaged(tarSplit, "cannot be read", cause)));
   try {
@@ -179,7 +173,7 @@ export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> 
     const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
     for (let position = 0; ; ) {
       const buffer = Buffer.allocUnsafe(size);
-      const count = readOf(name, () => pread(fd, buffer, position));
+      const count = pread(fd, buffer, position);
       if (count === 0) return;
       position += count;
       yield buffer.subarray(0, count);
@@ -201,7 +195,10 @@ function openLayerFile(rootFd: number, name: Buffer): number {
   const fd = tryOpenat2(rootFd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, RESOLVE_IN_ROOT);
   if (fd === -ENOENT || fd === -ENOTDIR || fd === -ELOOP) throw notFile(name, "is missing");
   if (fd < 0) throw systemError(fd, "open the layer's file", name);
-  return fd;
+  const { kind } = fstat(fd);
+  if (kind === "file") return fd;
+  close(fd);
+  throw notFile(name, `is a ${kind}`);
 }
 
 function notFile(name: Buffer, problem: string): LayerfsError {

@@ -62,10 +62,10 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 function open(path: string, createMode: number | undefined): number {
+  // In somebody else's data root it may be a pipe, which would wait for a writer.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   try {
-    return createMode === undefined
-      ? openSync(path, constants.O_RDONLY)
-      : openSync(path, constants.O_RDONLY | constants.O_CREAT, createMode);
+    return createMode === undefined ? openSync(path, flags) : openSync(path, flags | constants.O_CREAT, createMode);
   } catch (error) {
     throw fromNodeError(error, "open lock file", path);
   }

@@ -1,11 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readPlainFile } from "./plain-path.ts";
 
-/** The text of a small file; null where there is none. Other failures are the system's. */
+/** The text of a record of a data root; null where there is none. Fails as `readPlainFile`. */
 export function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  return readPlainFile(path)?.toString() ?? null;
 }

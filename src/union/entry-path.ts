@@ -104,8 +104,12 @@ export function printableKey(key: string): string {
   return `/${printable(Buffer.from(key, "latin1"))}`;
 }
 
+/** A whiteout may be longer by its prefix than the name that it hides, for it is no file. */
 function refuseTooLong(name: Buffer, components: Components): void {
-  const longest = Math.max(0, ...components.map((part) => part.length));
+  const last = components.at(-1);
+  const prefix = last !== undefined && startsWith(last, WHITEOUT) && !isMeta(last) ? WHITEOUT.length : 0;
+  const lengths = components.map((part) => (part === last ? part.length - prefix : part.length));
+  const longest = Math.max(0, ...lengths);
   if (longest > NAME_MAX) throw tooLong(name, "a name", longest, NAME_MAX);
   if (name.length > PATH_MAX) throw tooLong(name, "the path", name.length, PATH_MAX);
 }

@@ -217,6 +217,13 @@ export const WASTE: Waste = {
   ],
 };
 
+/** What a call that gives its result piece by piece gives. */
+export async function* inOnePiece<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  yield items;
+}
+
+const NODES = [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })];
+
 /** An engine that answers every call with something plausible. */
 function fakeEngine(): Engine {
   const bytes = async function* (): AsyncGenerator<Buffer> {
@@ -286,10 +293,12 @@ function fakeEngine(): Engine {
       { target: "/web", image: null, container: { id: CONTAINER_ID, name: "web" }, readWrite: true, mounted: true },
     ],
     unpack: async () => ({ warnings: [] }),
-    list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    list: async () => NODES,
+    listInPieces: () => inOnePiece(NODES),
     listChanges: async () => [...CHANGED_NODES],
     stat: async () => NODE_DETAILS,
-    find: async () => [treeNode({ name: "init", size: 12 })],
+    find: async () => NODES.slice(1),
+    findInPieces: () => inOnePiece(NODES.slice(1)),
     compare: async () => COMPARISON,
     waste: async () => ({ ...WASTE, efficiency: 1, wastedBytes: 0, wastedUserPercent: 0 }),
     export: () => bytes(),

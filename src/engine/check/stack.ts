@@ -6,8 +6,8 @@ import { layerDirectory } from "../../layer/layout.ts";
 import { type LayerRecord, RECORD_FILES, readLayerRecord } from "../../layer/records.ts";
 import { fileChecksum, openStoredTar } from "../../layer/stored-tar.ts";
 import { placeOf } from "../../layer/whole.ts";
-import { openDirectory } from "../../sys/at.ts";
 import { close } from "../../sys/file.ts";
+import { openPlainDirectory } from "../../sys/plain-path.ts";
 import { nameKey } from "../../union/entry-path.ts";
 import { placeOfLayer } from "../explain/explain.ts";
 import type { Stores } from "../stores.ts";
@@ -214,7 +214,7 @@ async function checkContent(check: StackCheck, record: LayerRecord, damaged: Dam
 const SLASH = Buffer.from("/");
 
 function checksumOf(directory: string, name: Buffer): string {
-  const rootFd = openDirectory(directory);
+  const rootFd = openPlainDirectory(directory);
   try {
     return fileChecksum(rootFd, name).toString("hex");
   } finally {

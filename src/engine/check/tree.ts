@@ -2,9 +2,9 @@ import { setImmediate } from "node:timers/promises";
 import { throwIfCancelled } from "../../core/cancellation.ts";
 import { isOpaque, isWhiteout } from "../../layer/lower-stack.ts";
 import { fileChecksum } from "../../layer/stored-tar.ts";
-import { openDirectory } from "../../sys/at.ts";
 import { ENOENT, systemError } from "../../sys/errno.ts";
 import { close } from "../../sys/file.ts";
+import { openPlainDirectory } from "../../sys/plain-path.ts";
 import { readDirectory } from "../../sys/read-dir.ts";
 import { fstat, type Stat, tryStatat } from "../../sys/stat.ts";
 import { TreeCursor } from "../../sys/tree-cursor.ts";
@@ -38,7 +38,7 @@ const HERE = Buffer.from(".");
  * missing or added, nothing is told of what should be or is in it. Memory is one listing a level besides the facts.
  */
 export async function checkTree(check: TreeCheck): Promise<void> {
-  const rootFd = openDirectory(check.directory);
+  const rootFd = openPlainDirectory(check.directory);
   try {
     await new TreeChecker(check, rootFd).walk();
   } finally {

@@ -1,12 +1,13 @@
 import { statSync } from "node:fs";
-import { LayerfsError } from "../../core/errors.ts";
+import { LayerfsError, printable } from "../../core/errors.ts";
 import { readLayerFile } from "../../layer/stored-tar.ts";
 import { placeOf } from "../../layer/whole.ts";
-import { openDirectory } from "../../sys/at.ts";
 import { close } from "../../sys/file.ts";
+import { openPlainDirectory } from "../../sys/plain-path.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { classifyEntry } from "../../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../../view/content-range.ts";
+import type { LayerEntry } from "../../view/merged-tree.ts";
 import { layerMakers } from "../explain/explain-history.ts";
 import { isThere, type StoredImage } from "../images/stored-image.ts";
 import type { Stores } from "../stores.ts";
@@ -21,13 +22,15 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
     const { tarSplit, diffID } = record;
     const directory = (): string => placeOf(stores.layers, record).directory;
     const reading: Reading = (open) => untilRemoved(stores, image, open);
+    const entries = (): AsyncGenerator<LayerEntry> => reading(() => storedEntries(tarSplit));
     return {
       diffID,
       blobDigest: null,
       storedSize: null,
       createdBy: makers[index]?.createdBy ?? null,
       identity: () => fileIdentity(tarSplit),
-      entries: () => reading(() => storedEntries(tarSplit)),
+      entries,
+      readEntries: async () => entries(),
       content: (name, range) => reading(() => storedContent(directory(), name, range)),
       pass: (wants) => reading(() => storedPass(tarSplit, directory(), wants, reading)),
     };
@@ -44,7 +47,7 @@ function fileIdentity(path: string): string | null {
 }
 
 async function* storedContent(directory: string, name: Buffer, range: WholeRange): AsyncGenerator<Buffer> {
-  const rootFd = openDirectory(directory);
+  const rootFd = openPlainDirectory(directory);
   try {
     yield* cutRange(readLayerFile(rootFd, name), range);
   } finally {
@@ -59,11 +62,11 @@ async function* storedPass(
   wants: Wants,
   reading: Reading,
 ): AsyncGenerator<PassedEntry> {
-  const rootFd = openDirectory(directory);
+  const rootFd = openPlainDirectory(directory);
   try {
     for await (const { entry, storedName } of storedEntries(tarSplit)) {
       const isWanted = holdsFile(entry) && wants(entry, storedName);
-      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName)) : null };
+      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName, entry)) : null };
     }
   } finally {
     close(rootFd);
@@ -75,8 +78,20 @@ function holdsFile({ kind, linkname }: TarEntry): boolean {
   return kind === "file" || (kind === "hardlink" && classifyEntry(linkname).kind === "reserved");
 }
 
-async function* fileContent(rootFd: number, name: Buffer): AsyncGenerator<Buffer> {
-  yield* readLayerFile(rootFd, name);
+/** No more than the entry has, whatever became of the file; of a link the size is not known here. */
+async function* fileContent(rootFd: number, name: Buffer, { kind, size }: TarEntry): AsyncGenerator<Buffer> {
+  let found = 0;
+  for (const bytes of readLayerFile(rootFd, name)) {
+    found += bytes.length;
+    if (kind === "file" && found > size) break;
+    yield bytes;
+  }
+  if (kind !== "file" || found === size) return;
+  throw new LayerfsError(
+    "CORRUPT_STORE",
+    `file ${printable(name)} of the layer has ${found > size ? "more" : found} bytes, expected ${size}`,
+    { hint: "the unpacked file is not what was stored; pull or load the image again" },
+  );
 }
 
 /** What cannot be read of an image that has just been removed is told so. */

@@ -50,6 +50,9 @@ export interface NodeWriterOptions {
 }
 
 const HERE = Buffer.from(".");
+const ZEROS = Buffer.alloc(64 * 1024);
+/** Shorter runs of zeros take no less space as a hole. */
+const LEAST_HOLE = 4096;
 /** Stands for the descriptor itself in calls that take a name below it. */
 const SELF = Buffer.alloc(0);
 
@@ -94,7 +97,7 @@ export class NodeWriter {
   }
 
   write(bytes: Buffer, position: number): void {
-    if (this.#file === null) return;
+    if (this.#file === null || isHole(bytes)) return;
     pwrite(this.#file.fd, bytes, position);
     this.#file.written = Math.max(this.#file.written, position + bytes.length);
   }
@@ -223,6 +226,16 @@ export class NodeWriter {
       throw refused(result, `set xattr ${key} of`, entry.name);
     }
   }
+}
+
+/** A long run of zeros, as a tar has in place of a file's holes: it is not written, and so is a hole again. */
+function isHole(bytes: Buffer): boolean {
+  if (bytes.length < LEAST_HOLE) return false;
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const part = bytes.subarray(at, at + ZEROS.length);
+    if (!part.equals(part.length === ZEROS.length ? ZEROS : ZEROS.subarray(0, part.length))) return false;
+  }
+  return true;
 }
 
 /** The error of a call that needs privilege. */
