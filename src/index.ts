@@ -18,19 +18,13 @@ export type {
   Engine,
   EngineOptions,
   ExplainOptions,
-  HistoryStep,
-  ImageFilters,
-  ImageInspection,
-  ImageSummary,
   LoadedImage,
   LoadInput,
   MountRequest,
   MountSummary,
   ProgressEvent,
   ReadOptions,
-  RemovedImage,
   SourceCallOptions,
-  TaggedImage,
   TreeNode,
   UnmountRequest,
 } from "./engine/engine.ts";
@@ -46,6 +40,11 @@ export type {
   PathNode,
   PathStepSummary,
 } from "./engine/explain/explanation.ts";
+export type { HistoryStep } from "./engine/images/history.ts";
+export type { ImageInspection } from "./engine/images/inspect-image.ts";
+export type { ImageFilters, ImageSummary } from "./engine/images/list-images.ts";
+export type { RemovedImage } from "./engine/images/remove-image.ts";
+export type { TaggedImage } from "./engine/images/tag-image.ts";
 export type { ImportedImage, ImportOptions } from "./engine/incoming/import-tar.ts";
 export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
