@@ -195,7 +195,7 @@ function expectSame(row: readonly string[], ours: Ending, theirs: Ending): void 
 describe.each(["vfs", "overlay2"] as const)("beside docker cp, with %s", (driver) => {
   requires(overlay(), dockerd());
 
-  it("copies, refuses and says the same, in both directions and through tars", { timeout: 300_000 }, async () => {
+  it("copies, refuses and says the same, in both directions and through tars", { timeout: 600_000 }, async () => {
     const started = BigInt(Date.now() - 5000) * 1_000_000n;
     const place = scratchDirectory();
     const input = join(place, "rootfs.tar");
