@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { renderExplanationSVG } from "../../src/cli/render/explanation-svg.ts";
 import type { Explanation } from "../../src/engine/explain/explanation.ts";
 import { normalised } from "../tour/readme.ts";
+import { withBlock } from "./block.ts";
 
 const checkout = join(import.meta.dirname, "../..");
 const image = "layerfs/sample:1";
@@ -47,12 +48,4 @@ function runLayerfs(root: string, words: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync(join(checkout, "bin/layerfs"), all, { cwd: checkout, encoding: "utf8" });
   if (status !== 0) throw new Error(`layerfs ${words.join(" ")}: ${stderr}`);
   return stdout;
-}
-
-function withBlock(page: string, name: string, output: string): string {
-  const begin = `<!-- Made by \`npm run docs\`: ${name} -->\n`;
-  const from = page.indexOf(begin);
-  const to = page.indexOf("<!-- End. -->", from);
-  if (from === -1 || to === -1) throw new Error(`the page has no place for the output "${name}"`);
-  return `${page.slice(0, from + begin.length)}\`\`\`console\n${output}\`\`\`\n${page.slice(to)}`;
 }

@@ -1,56 +1,65 @@
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { normalised } from "../tour/readme.ts";
+import { join } from "node:path";
+import { withBlock } from "./block.ts";
 
 const checkout = join(import.meta.dirname, "../..");
 
-/** Lines of shell, each after `$ `, with what they print. */
-const BLOCK = /(<!-- Run by `npm run docs`, one after another\. -->\n```console\n)([\s\S]*?)(```\n)/g;
+/** What the pages show, in their order, with `web` as a container of the sample image. */
+const COMMIT = [
+  "layerfs mount web mnt",
+  "echo hello >mnt/etc/motd; rm -r mnt/usr/share/doc; mkdir mnt/srv; echo page >mnt/srv/index.html",
+  "layerfs diff web",
+  "layerfs commit -m 'new page' -c 'CMD [\"serve\", \"/srv\"]' web site:1",
+  "layerfs ls --layer 4 -R site:1",
+  "layerfs umount mnt",
+];
+const CP = [
+  "layerfs cp web:/etc/motd .",
+  "echo hello >motd",
+  "layerfs cp motd web:/etc/",
+  "layerfs cp web:/usr/share/doc/sample - | tar -t",
+  "tar -c motd | layerfs cp - web:/root",
+  "layerfs diff web",
+  "layerfs export -o web.tar web",
+  "layerfs import -c 'CMD [\"/usr/bin/hello\"]' web.tar flat:1",
+  "layerfs inspect -f '{{json .Config.Cmd}} {{.Comment}}' flat:1",
+];
 
-/**
- * A page with the real output of its commands: all blocks are one session on a store that has the sample image;
- * `/mnt` is an empty directory. Needs root and overlay mounts.
- */
-export function makeSessionDocs(page: string): string {
+/** docs/commit.md with what the commands of its session print; needs root and overlay mounts. */
+export function makeCommitDocs(page: string): string {
+  return withSession(page, COMMIT);
+}
+
+/** The same for docs/cp.md. */
+export function makeCpDocs(page: string): string {
+  return withSession(page, CP);
+}
+
+function withSession(page: string, session: readonly string[]): string {
   const directory = mkdtempSync(join(tmpdir(), "layerfs-docs-"));
-  const mnt = join(directory, "mnt");
-  mkdirSync(mnt);
-  const ids = new Map<string, string>();
-  const run = (command: string): string =>
-    withStableIDs(normalised(runShell(directory, command.replaceAll("/mnt", mnt)).replaceAll(mnt, "/mnt")), ids);
   try {
-    runShell(directory, "layerfs load -q -i sample/layerfs-sample.tar");
-    return page.replace(BLOCK, (_, begin: string, session: string, end: string) => {
-      const commands = session.split("\n").filter((line) => line.startsWith("$ "));
-      return begin + commands.map((line) => `${line}\n${run(line.slice("$ ".length))}`).join("") + end;
-    });
+    mkdirSync(join(directory, "mnt"));
+    run(directory, `layerfs load -q -i ${join(checkout, "sample/layerfs-sample.tar")}`);
+    run(directory, "layerfs create --name web --network none layerfs/sample:1 /usr/bin/hello");
+    const output = session.map((line) => `$ ${line}\n${shown(directory, run(directory, line))}`);
+    return withBlock(page, "session", output.join(""));
+  } catch (error) {
+    spawnSync("umount", [join(directory, "mnt")]);
+    throw error;
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-/** What the command prints, its refusals too. */
-function runShell(directory: string, command: string): string {
-  const env = {
-    ...process.env,
-    LAYERFS_ROOT: join(directory, "root"),
-    NO_COLOR: "1",
-    PATH: [join(checkout, "bin"), process.env.PATH].join(delimiter),
-  };
-  const { stdout, error } = spawnSync("sh", ["-c", `{ ${command}\n} 2>&1`], { cwd: checkout, encoding: "utf8", env });
-  if (error !== undefined) throw error;
+function run(directory: string, line: string): string {
+  const script = line.replace(/(?<=^|\| )layerfs/, `${checkout}/bin/layerfs --root ${directory}/root -s overlay2`);
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { cwd: directory, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${line}: ${stderr}`);
   return stdout;
 }
 
-/** Containers' ids are random; the first is shown as one id, the second as another. Those of images stay. */
-function withStableIDs(text: string, ids: Map<string, string>): string {
-  const named = text.replace(/(?<![0-9a-f:])[0-9a-f]{64}(?![0-9a-f])/g, (id) => {
-    const shown = ids.get(id) ?? createHash("sha256").update(`container ${ids.size}`).digest("hex");
-    ids.set(id, shown);
-    return shown;
-  });
-  return [...ids].reduce((result, [id, shown]) => result.replaceAll(id.slice(0, 12), shown.slice(0, 12)), named);
+function shown(directory: string, text: string): string {
+  return text.replaceAll(`${directory}/`, "/home/me/").replace(/sha256:[0-9a-f]{64}/g, "sha256:IMAGE-ID");
 }

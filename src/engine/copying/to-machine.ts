@@ -52,7 +52,7 @@ function targetOf({ isDirectory, name, contentOnly }: CopySource, destination: s
     throw new LayerfsError("CONFLICT", message);
   }
   if (isDirectory) {
-    throw new LayerfsError("CONFLICT", `${printable(destination)} is no directory: cannot copy a directory to it`);
+    throw new LayerfsError("CONFLICT", `cannot copy directory: ${printable(destination)} is no directory`);
   }
   if (!destination.endsWith("/")) return realpathSync(destination);
   throw new LayerfsError("CONFLICT", `${printable(destination)} is no directory`, { errno: "ENOTDIR" });
