@@ -19,6 +19,8 @@ export interface BenchmarkOptions {
   readonly only: readonly string[];
   /** The words that start layerfs. */
   readonly layerfs: readonly string[];
+  /** The module that programs import to use layerfs. */
+  readonly library: string;
   readonly gibibytes: number;
   readonly log: (line: string) => void;
 }

@@ -7,6 +7,8 @@ export interface BarChart {
   readonly groups: readonly BarGroup[];
   /** Room for the bars' labels, in pixels. Default: 120. */
   readonly labelWidth?: number;
+  /** How the median is written. Default: as seconds. */
+  readonly format?: (median: number) => string;
 }
 
 export interface BarGroup {
@@ -14,13 +16,13 @@ export interface BarGroup {
   readonly bars: readonly Bar[];
 }
 
-/** Seconds: the bar is as long as the median, a thin line goes from `min` to `max`. */
+/** All in one unit: the bar is as long as the median, a thin line goes from `min` to `max`. */
 export interface Bar {
   readonly label: string;
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** What stands behind the seconds. */
+  /** What stands behind the median. */
   readonly note: string;
   readonly isOurs: boolean;
 }
@@ -33,7 +35,7 @@ const PEER_COLOUR = "#b4becb";
 const INK = "#1f2933";
 
 /** The slowest bar of each group is as long as there is room. */
-export function barChart({ title, note, groups, labelWidth = 120 }: BarChart): string {
+export function barChart({ title, note, groups, labelWidth = 120, format = seconds }: BarChart): string {
   const parts = text(24, 36, title, { size: 18, weight: "bold" });
   parts.push(...text(24, 56, note, { size: 12 }));
   let y = 84;
@@ -41,7 +43,13 @@ export function barChart({ title, note, groups, labelWidth = 120 }: BarChart): s
     parts.push(...text(24, y + 4, group.title, { size: 13, weight: "bold" }));
     const longest = Math.max(...group.bars.map(({ max }) => max));
     for (const [index, row] of group.bars.entries()) {
-      const place = { left: 24 + labelWidth, y: y + 14 + index * ROW, width: WIDTH - labelWidth - NOTES, longest };
+      const place = {
+        left: 24 + labelWidth,
+        y: y + 14 + index * ROW,
+        width: WIDTH - labelWidth - NOTES,
+        longest,
+        format,
+      };
       parts.push(...bar(row, place));
     }
     y += 14 + group.bars.length * ROW + 24;
@@ -49,16 +57,21 @@ export function barChart({ title, note, groups, labelWidth = 120 }: BarChart): s
   return svgPicture({ width: WIDTH, height: y }, title, parts);
 }
 
+function seconds(median: number): string {
+  return `${median.toFixed(2)} s`;
+}
+
 interface Place {
   readonly left: number;
   readonly y: number;
-  /** Pixels for `longest` seconds. */
+  /** Pixels for `longest`. */
   readonly width: number;
   readonly longest: number;
+  readonly format: (median: number) => string;
 }
 
-function bar(row: Bar, { left, y, width, longest }: Place): string[] {
-  const length = (seconds: number): number => Math.round((seconds / longest) * width);
+function bar(row: Bar, { left, y, width, longest, format }: Place): string[] {
+  const length = (value: number): number => Math.round((value / longest) * width);
   const middle = y + ROW / 2 - 2;
   const spread = { x1: left + length(row.min), x2: left + length(row.max), y1: middle, y2: middle };
   const frame = { x: left, y: y + 2, width: Math.max(1, length(row.median)), height: ROW - 8, rx: 2 };
@@ -66,7 +79,7 @@ function bar(row: Bar, { left, y, width, longest }: Place): string[] {
     ...text(left - 10, middle + 4, row.label, { size: 12, anchor: "end", ...(row.isOurs ? { weight: "bold" } : {}) }),
     svgElement("rect", { ...frame, fill: row.isOurs ? OURS_COLOUR : PEER_COLOUR }),
     svgElement("line", { ...spread, stroke: INK, "stroke-width": 1.5 }),
-    ...text(left + length(row.max) + 8, middle + 4, `${row.median.toFixed(2)} s${row.note}`, { size: 12 }),
+    ...text(left + length(row.max) + 8, middle + 4, `${format(row.median)}${row.note}`, { size: 12 }),
   ];
 }
 

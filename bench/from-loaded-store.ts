@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Contender, Course } from "./benchmark.ts";
 import { command } from "./file-system.ts";
 import { measure } from "./measure.ts";
-import type { RunningProgram } from "./program.ts";
+import { loadImage, type RunningProgram } from "./program.ts";
 import { startRegistry } from "./registry.ts";
 import { FORMS_OF } from "./results.ts";
 import type { Sample } from "./statistics.ts";
@@ -36,7 +36,7 @@ async function load({ program }: Contender, { image, images }: Course, root: str
   mkdirSync(store);
   const running = await program.start(store, images);
   const form = FORMS_OF.load.find((form) => program.can("load", form)) ?? "docker-archive";
-  run(running.command({ operation: "load", form, image }));
+  loadImage(running, image, form);
   return { store, running };
 }
 

@@ -6,6 +6,8 @@ import { command } from "./file-system.ts";
 export interface Installation extends Disposable {
   /** The program that users start. */
   readonly command: string;
+  /** The module that programs import. */
+  readonly library: string;
 }
 
 /** Builds the checkout and lays it out as npm installs the package, with the checkout's dependencies beside it. */
@@ -22,5 +24,9 @@ export function installLayerfs(checkout: string): Installation {
   }
   const program = join(own, "bin/layerfs");
   command(program, "version");
-  return { command: program, [Symbol.dispose]: () => rmSync(directory, { recursive: true }) };
+  return {
+    command: program,
+    library: join(own, "dist/index.js"),
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+  };
 }

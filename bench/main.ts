@@ -7,6 +7,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { type BenchmarkOptions, benchmark } from "./benchmark.ts";
+import { containers } from "./containers/containers.ts";
+import { containersReport } from "./containers/render.ts";
 import { installLayerfs } from "./installation.ts";
 import { look } from "./look/look.ts";
 import { lookReport } from "./look/render.ts";
@@ -14,10 +16,12 @@ import { reportOf } from "./render.ts";
 import { pictureOf, type Report, withReport } from "./report.ts";
 import { OPERATIONS } from "./results.ts";
 
-const USAGE = `usage: npm run bench -- load|save|pull|push|look --images DIR [options]
+const USAGE = `usage: npm run bench -- load|save|pull|push|look|containers --images DIR [options]
   --images DIR   a directory with docker/NAME.tar and oci/NAME
-  --image NAMES  which of them, with commas between (default: all; of look: nasty,nginx,large,wasteful)
-  --only PEERS   which of layerfs,docker,podman,skopeo,umoci,ctr; of look: layerfs,snyk-docker-plugin,docker,podman,umoci
+  --image NAMES  which of them, with commas between (default: all; of look: nasty,nginx,large,wasteful, each where
+                 it tells most; of containers: large)
+  --only PEERS   which of layerfs,docker,podman,skopeo,umoci,ctr; of look: layerfs,snyk-docker-plugin,docker,podman,umoci;
+                 of containers: layerfs,docker,podman,buildah
                  (default: all)
   --runs N       runs of each (default: 5; of look: 3)
   --size GIB     size of the file system (default: 10)
@@ -37,6 +41,7 @@ const BENCHMARKS: ReadonlyMap<string, Benchmark> = new Map([
     operation,
     { defaultRuns: 5, run: async (options) => reportOf(await benchmark(operation, options)) },
   ]),
+  ["containers", { defaultRuns: 5, run: async (options) => containersReport(await containers(options)) }],
   ["look", { defaultRuns: 3, run: async (options) => lookReport(await look(options)) }],
 ]);
 
@@ -79,6 +84,7 @@ async function run({ defaultRuns, run }: Benchmark, directory: string): Promise<
     runs: Number(values.runs ?? defaultRuns),
     only: list(values.only),
     layerfs: [installed.command],
+    library: installed.library,
     gibibytes: Number(values.size),
     log: (line) => process.stderr.write(`${line}\n`),
   });

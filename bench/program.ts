@@ -1,3 +1,4 @@
+import { command } from "./file-system.ts";
 import type { Form, Operation } from "./results.ts";
 
 /** Where the images are, and what is made of them for a program that needs another form. */
@@ -43,6 +44,29 @@ export interface Program {
 /** A program without a daemon. `verb` gives what follows its first words. */
 export function runningAlone(words: readonly string[], verb: (work: Work) => readonly string[]): RunningProgram {
   return { daemon: null, words, command: (work) => [...words, ...verb(work)], stop: async () => {} };
+}
+
+/** Brings an image into its store. */
+export function loadImage(running: RunningProgram, image: string, form: Form = "docker-archive"): void {
+  const [file = "", ...words] = running.command({ operation: "load", form, image });
+  command(file, ...words);
+}
+
+/** A program at work on a store into which the image was loaded. */
+export async function startLoaded(
+  program: Program,
+  store: string,
+  image: string,
+  images: Images,
+): Promise<RunningProgram> {
+  const running = await program.start(store, images);
+  try {
+    loadImage(running, image);
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+  return running;
 }
 
 /** The first word of a program's answer that looks like a version. */

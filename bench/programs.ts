@@ -17,6 +17,11 @@ export function allPrograms(ours: readonly string[]): Program[] {
 /** Null where it can be measured, else why not. */
 export function obstacle(operation: Operation, { needs }: Pick<Program, "needs">): string | null {
   const registry = operation === "pull" || operation === "push" ? [REGISTRY_PROGRAM, "skopeo"] : [];
-  const missing = [...needs, ...registry].filter((program) => findProgram(program) === null);
+  return withoutPrograms([...needs, ...registry]);
+}
+
+/** Null where all of these programs are there, else why what needs them cannot be measured. */
+export function withoutPrograms(needs: readonly string[]): string | null {
+  const missing = needs.filter((program) => findProgram(program) === null);
   return missing.length === 0 ? null : `there is no ${missing.join(" and no ")} on PATH`;
 }

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeCommitDocs } from "./docs/commit-page.ts";
+import { makeContainersDocs } from "./docs/containers-page.ts";
 import { withEdgeTable } from "./docs/edge-table.ts";
 import { makeExplainDocs } from "./docs/explain-page.ts";
 import { makeLookInsideDocs } from "./docs/look-inside-page.ts";
@@ -13,6 +14,7 @@ const write = (name: string, text: string): void => writeFileSync(join(docs, nam
 write("look-inside.md", makeLookInsideDocs(read("look-inside.md")));
 write("commit.md", makeCommitDocs(read("commit.md")));
 write("layers.md", withEdgeTable(read("layers.md")));
+write("containers.md", makeContainersDocs(read("containers.md")));
 const { page, picture } = makeExplainDocs(read("explain.md"));
 write("explain.md", page);
 write("explain.svg", picture);

@@ -1,9 +1,16 @@
+export type { ContainerState } from "./container/container.ts";
 export type { Digest } from "./core/digest.ts";
 export { type ErrorCode, exitStatus, isLayerfsError, LayerfsError } from "./core/errors.ts";
 export type { RunConfigDocument } from "./core/run-config.ts";
 export type { CheckOptions, CheckResult } from "./engine/check/check.ts";
 export type { Finding } from "./engine/check/findings.ts";
 export type { CommitOptions, CommittedImage } from "./engine/containers/commit-container.ts";
+export type { ContainerFilters } from "./engine/containers/container-filter.ts";
+export type { ContainerTasks } from "./engine/containers/container-tasks.ts";
+export type { CreateContainerOptions, CreatedContainer } from "./engine/containers/create-container.ts";
+export type { ContainerInspection } from "./engine/containers/inspect-container.ts";
+export type { ContainerSummary } from "./engine/containers/list-containers.ts";
+export type { RemoveContainerOptions } from "./engine/containers/remove-container.ts";
 export type {
   CallOptions,
   Change,
@@ -11,19 +18,13 @@ export type {
   Engine,
   EngineOptions,
   ExplainOptions,
-  HistoryStep,
-  ImageFilters,
-  ImageInspection,
-  ImageSummary,
   LoadedImage,
   LoadInput,
   MountRequest,
   MountSummary,
   ProgressEvent,
   ReadOptions,
-  RemovedImage,
   SourceCallOptions,
-  TaggedImage,
   TreeNode,
   UnmountRequest,
 } from "./engine/engine.ts";
@@ -39,6 +40,11 @@ export type {
   PathNode,
   PathStepSummary,
 } from "./engine/explain/explanation.ts";
+export type { HistoryStep } from "./engine/images/history.ts";
+export type { ImageInspection } from "./engine/images/inspect-image.ts";
+export type { ImageFilters, ImageSummary } from "./engine/images/list-images.ts";
+export type { RemovedImage } from "./engine/images/remove-image.ts";
+export type { TaggedImage } from "./engine/images/tag-image.ts";
 export type { ImportedImage, ImportOptions } from "./engine/incoming/import-tar.ts";
 export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { makeCommitDocs } from "../scripts/docs/commit-page.ts";
+import { makeContainersDocs } from "../scripts/docs/containers-page.ts";
 import { withEdgeTable } from "../scripts/docs/edge-table.ts";
 import { makeExplainDocs } from "../scripts/docs/explain-page.ts";
 import { makeLookInsideDocs } from "../scripts/docs/look-inside-page.ts";
@@ -66,5 +67,14 @@ describe("docs/explain.md", () => {
   it("has what the commands print, and the picture that they draw (else: npm run docs)", () => {
     const page = readText("docs/explain.md");
     expect(makeExplainDocs(page)).toEqual({ page, picture: readText("docs/explain.svg") });
+  });
+});
+
+describe("docs/containers.md", () => {
+  requires(overlay());
+
+  it("has what the commands print (else: npm run docs)", () => {
+    const page = readText("docs/containers.md");
+    expect(makeContainersDocs(page)).toBe(page);
   });
 });

@@ -4,7 +4,8 @@ import { expectedImage } from "../../test/images/oracles.ts";
 import type { TreeRow } from "../../test/support/dump-tree.ts";
 import { measure } from "../measure.ts";
 import { readIntoMemory } from "../page-cache.ts";
-import { type LookCourse, withoutPrograms } from "./course.ts";
+import { withoutPrograms } from "../programs.ts";
+import type { LookCourse } from "./course.ts";
 import type { Lister, RunningLister } from "./lister.ts";
 import type { ListingSample } from "./results.ts";
 import { wrongAnswers } from "./wrong-answers.ts";
@@ -12,8 +13,12 @@ import { wrongAnswers } from "./wrong-answers.ts";
 /** The program that says what each image is. */
 const ORACLE = "umoci";
 
-export async function measureListings(listers: readonly Lister[], course: LookCourse): Promise<ListingSample[]> {
-  const { names, notMeasured } = course;
+export async function measureListings(
+  names: readonly string[],
+  listers: readonly Lister[],
+  course: LookCourse,
+): Promise<ListingSample[]> {
+  const { notMeasured } = course;
   const reasons = new Map(listers.map((lister) => [lister, withoutPrograms([...lister.needs, ORACLE])]));
   for (const [{ peer, form }, reason] of reasons) {
     if (reason !== null) notMeasured(`${peer} (${form})`, reason);

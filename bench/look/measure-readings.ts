@@ -1,14 +1,15 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { measure } from "../measure.ts";
-import { type LookCourse, withoutPrograms } from "./course.ts";
+import { withoutPrograms } from "../programs.ts";
+import type { LookCourse } from "./course.ts";
 import type { Reading } from "./reading.ts";
 import { readingsOf } from "./readings.ts";
 import type { ReadingSample } from "./results.ts";
 
 /** Readings take turns. One that fails takes part no more. */
-export async function measureReadings(course: LookCourse): Promise<ReadingSample[]> {
-  const { options, names, images, fileSystem, notMeasured } = course;
+export async function measureReadings(names: readonly string[], course: LookCourse): Promise<ReadingSample[]> {
+  const { options, images, fileSystem, notMeasured } = course;
   const store = join(fileSystem.fresh(), "caches");
   mkdirSync(store);
   const readings = new Set(await readingsOf(names, { ...images, layerfs: options.layerfs, store }));

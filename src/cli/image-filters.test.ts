@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ImageFilters } from "../engine/engine.ts";
+import type { ImageFilters } from "../engine/images/list-images.ts";
 import { addImageFilter } from "./image-filters.ts";
 
 const now = Date.parse("2026-01-15T00:00:00Z");

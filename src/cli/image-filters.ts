@@ -1,5 +1,5 @@
 import { parseRfc3339, type Timespec } from "../core/timespec.ts";
-import type { ImageFilters } from "../engine/engine.ts";
+import type { ImageFilters } from "../engine/images/list-images.ts";
 import { usageError } from "./usage.ts";
 
 const KEYS = "dangling, label, before, since, reference, until";

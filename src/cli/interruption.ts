@@ -23,6 +23,22 @@ export function interruptSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** As `untilAborted` for what comes piece by piece. */
+export async function* piecesUntilAborted<T>(pieces: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await untilAborted(iterator.next(), signal);
+    if (next.done) return;
+    let isLast = true;
+    try {
+      yield next.value;
+      isLast = false;
+    } finally {
+      if (isLast) await iterator.return?.();
+    }
+  }
+}
+
 /** The promise's result, or a failure with the signal's reason as soon as it is aborted. For work that changes nothing. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();

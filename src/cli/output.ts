@@ -10,7 +10,7 @@ export function write(stream: OutputStream, bytes: string | Uint8Array): Promise
 /** Writes chunk by chunk and never asks for the next one before the last is written. The stream stays open. */
 export async function writeAll(
   stream: OutputStream,
-  chunks: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<string | Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
   for await (const chunk of chunks) {

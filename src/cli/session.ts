@@ -1,11 +1,12 @@
 import type { Command } from "commander";
 import type { Engine } from "../engine/engine.ts";
 import type { Context } from "./context.ts";
+import { piecesUntilAborted } from "./interruption.ts";
 import { createLog, type Log } from "./log.ts";
 import { throwFailures } from "./operands.ts";
-import { write } from "./output.ts";
+import { write, writeAll } from "./output.ts";
 import { renderDuplicates } from "./render/duplicates.ts";
-import { formatResult } from "./render/format.ts";
+import { formatPieces, formatResult } from "./render/format.ts";
 import { renderRetry } from "./render/retry.ts";
 import { readSettings, type Settings } from "./settings.ts";
 
@@ -19,6 +20,11 @@ export interface Session extends Context {
    * what templates see, if that is not the result itself.
    */
   readonly print: (result: unknown, table: () => string, fields?: () => unknown) => Promise<void>;
+  /** The same for an array whose items come some at a time; `table` draws each piece by itself. */
+  readonly printPieces: <T>(
+    pieces: AsyncIterable<readonly T[]>,
+    table: (items: readonly T[]) => string,
+  ) => Promise<void>;
 }
 
 /** Opens the engine, and closes it whatever `use` does. */
@@ -36,7 +42,13 @@ export async function withSession(
   });
   log.debug(`opened ${engine.root}`);
   const print = printer(context, settings);
-  const used = await settle(() => use({ ...context, engine, settings, log, print }));
+  const printPieces: Session["printPieces"] = (pieces, table) =>
+    writeAll(
+      context.stdout,
+      formatPieces(settings.format, piecesUntilAborted(pieces, context.signal), table),
+      context.signal,
+    );
+  const used = await settle(() => use({ ...context, engine, settings, log, print, printPieces }));
   const closed = await settle(async () => engine[Symbol.asyncDispose]());
   throwFailures([...used, ...closed]);
 }

@@ -105,6 +105,18 @@ export function platformOption(whose = "of the image in a source (default: this 
   return new Option("--platform <platform>", `OS/ARCHITECTURE[/VARIANT] ${whose}`);
 }
 
+export interface TreeChoice {
+  readonly type?: "container" | "image";
+}
+
+/** Of commands that take a container's name or an image's. */
+export function treeTypeOption(): Option {
+  return new Option("--type <type>", "what the name is (default: a container, or else an image)").choices([
+    "container",
+    "image",
+  ]);
+}
+
 /** Of commands that make an image's config. */
 export function changeOption(): Option {
   return new Option(

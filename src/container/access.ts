@@ -32,9 +32,29 @@ export async function withMounted<T>(
   use: (tree: OpenTree) => T | Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  using held = await holdContainer(store, container, purpose, signal);
-  using tree = await openContainerTree(store, container, held, purpose);
+  using tree = await openContainer(store, container, purpose, signal);
   return await use(tree);
+}
+
+/** As `withMounted`, for who uses the tree piece by piece, and disposes it. */
+export async function openContainer(
+  store: ContainerStore,
+  container: Container,
+  purpose: Purpose,
+  signal?: AbortSignal,
+): Promise<OpenTree> {
+  const held = await holdContainer(store, container, purpose, signal);
+  try {
+    const tree = await openContainerTree(store, container, held, purpose);
+    const dispose = (): void => {
+      tree[Symbol.dispose]();
+      held[Symbol.dispose]();
+    };
+    return { fd: tree.fd, path: tree.path, [Symbol.dispose]: dispose };
+  } catch (error) {
+    held[Symbol.dispose]();
+    throw error;
+  }
 }
 
 /** As `withMounted`, for who needs its layers' directories (`driver.place`) and no mount. The caller disposes it. */

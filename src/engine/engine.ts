@@ -1,20 +1,26 @@
 import type { Digest } from "../core/digest.ts";
-import type { RunConfigDocument } from "../core/run-config.ts";
-import type { Timespec } from "../core/timespec.ts";
 import type { Warning } from "../layer/apply/warnings.ts";
 import type { RetryEvent } from "../source/registry/retry.ts";
 import type { RegistrySettings } from "../source/registry/settings.ts";
 import type { DuplicatePath } from "../view/merged-tree.ts";
 import type { CheckOptions, CheckResult } from "./check/check.ts";
 import type { ContainerTasks } from "./containers/container-tasks.ts";
+import type { CopyInOptions, CopyOptions } from "./copying/cp.ts";
+import type { CopiedIn, IntoContainerOptions } from "./copying/into-container.ts";
+import type { CopiedOut } from "./copying/to-machine.ts";
 import type { DirectoryExplanation, Explanation } from "./explain/explanation.ts";
+import type { HistoryStep } from "./images/history.ts";
+import type { ImageInspection } from "./images/inspect-image.ts";
+import type { ImageFilters, ImageSummary } from "./images/list-images.ts";
+import type { RemovedImage } from "./images/remove-image.ts";
+import type { TaggedImage } from "./images/tag-image.ts";
 import type { ImportedImage, ImportOptions } from "./incoming/import-tar.ts";
 import type { TarInput } from "./incoming/layer-tar.ts";
 import type { PullOptions, PullResult } from "./incoming/pull.ts";
 import type { StoreInfo } from "./info.ts";
 import type { LoginRequest, LoginResult, LogoutResult } from "./login.ts";
 import type { ImageComparison } from "./look/compare-images.ts";
-import type { CopiedOut, CopyOptions } from "./look/copy-out.ts";
+import type { ExportTreeOptions } from "./look/export-tree.ts";
 import type { FindOptions } from "./look/find-nodes.ts";
 import type { ChangedNode, ChangesOptions } from "./look/list-changes.ts";
 import type { ListOptions } from "./look/list-nodes.ts";
@@ -117,90 +123,6 @@ export interface LoadedImage {
   readonly names: readonly string[];
   /** Names that another image had before, with that image's id. */
   readonly renamed: readonly { readonly name: string; readonly from: Digest }[];
-}
-
-/** Which images to list: those that meet all that is given. */
-export interface ImageFilters {
-  /** Intermediate images too: nameless ones that others were built on. */
-  readonly all?: boolean | undefined;
-  /** True: only images without a tag that no other was built on. False: only images with a name. */
-  readonly dangling?: boolean | undefined;
-  /** `KEY` or `KEY=VALUE`; all of them. */
-  readonly labels?: readonly string[] | undefined;
-  /** Made before this image, or after it. */
-  readonly before?: string | undefined;
-  readonly since?: string | undefined;
-  /** Globs as of Go's path.Match; a name must match one of them, with its tag or without. */
-  readonly references?: readonly string[] | undefined;
-  /** Made before this time. */
-  readonly until?: Timespec | undefined;
-}
-
-/** A row of `docker images`: one a tag, and where its repository has several digests, one for each of them. */
-export interface ImageSummary {
-  readonly id: Digest;
-  /** `null` for all three: a dangling image. */
-  readonly repository: string | null;
-  /** `null` with a repository: a name that is known by its digest only. */
-  readonly tag: string | null;
-  readonly digest: string | null;
-  /** RFC 3339, as in the config; null where the config has none. */
-  readonly created: string | null;
-  /** Bytes of the content of all its layers. */
-  readonly size: number;
-}
-
-/** One image as `docker inspect` of Docker 20.10 shows it: the same fields in the same order. */
-export interface ImageInspection {
-  readonly Id: Digest;
-  readonly RepoTags: readonly string[];
-  readonly RepoDigests: readonly string[];
-  /** The image that this one was committed or built on here, else empty. */
-  readonly Parent: string;
-  readonly Comment: string;
-  readonly Created: string;
-  readonly Container: string;
-  readonly ContainerConfig: RunConfigDocument;
-  readonly DockerVersion: string;
-  readonly Author: string;
-  readonly Config: RunConfigDocument | null;
-  readonly Architecture: string;
-  readonly Variant?: string;
-  readonly Os: string;
-  readonly OsVersion?: string;
-  /** Bytes of the content of all its layers. */
-  readonly Size: number;
-  readonly VirtualSize: number;
-  /** Of an image in a source: no data, and no name. */
-  readonly GraphDriver: { readonly Data: Readonly<Record<string, string>> | null; readonly Name: string };
-  /** DiffIDs, lowest first. */
-  readonly RootFS: { readonly Type: string; readonly Layers?: readonly Digest[] };
-  /** The first year for an image that `tag` never named. */
-  readonly Metadata: { readonly LastTagTime: string };
-}
-
-/** A step in the making of an image. */
-export interface HistoryStep {
-  /** The image that the step ended with, where it is in the store; the newest step's is the image itself. */
-  readonly id: Digest | null;
-  /** RFC 3339; null where the history does not tell. */
-  readonly created: string | null;
-  readonly createdBy: string;
-  /** Bytes of content of the layer that it made; 0 if it made none. */
-  readonly size: number;
-  readonly comment: string;
-  readonly tags: readonly string[];
-}
-
-export interface TaggedImage {
-  readonly id: Digest;
-  /** Familiar name with its tag, such as `nginx:latest`. */
-  readonly name: string;
-}
-
-export interface RemovedImage {
-  /** In order, as `docker rmi` prints them: "Untagged: …", "Deleted: …". */
-  readonly steps: readonly { readonly kind: "untagged" | "deleted"; readonly name: string }[];
 }
 
 export interface MountRequest {
@@ -354,6 +276,8 @@ export interface Engine extends AsyncDisposable, ContainerTasks {
   ): Promise<{ readonly warnings: readonly Warning[] }>;
   /** The nodes of a directory, or the node itself; by the bytes of their names. Needs no privilege but to read the root. */
   list(image: string, path: string, options?: ListOptions): Promise<TreeNode[]>;
+  /** The same, some hundred nodes at a time, as they are found. */
+  listInPieces(image: string, path: string, options?: ListOptions): AsyncIterable<readonly TreeNode[]>;
   /**
    * The nodes of a directory and below, with what the layers above the lowest did to them; on demand also what they
    * deleted, or what one of them did.
@@ -363,18 +287,32 @@ export interface Engine extends AsyncDisposable, ContainerTasks {
   stat(image: string, path: string, options?: StatOptions): Promise<NodeDetails>;
   /** The nodes at and below a path for which all that is asked holds, a directory before its content. */
   find(image: string, path: string, options?: FindOptions): Promise<TreeNode[]>;
+  /** The same, some hundred nodes at a time, as they are found. */
+  findInPieces(image: string, path: string, options?: FindOptions): AsyncIterable<readonly TreeNode[]>;
   /** What turns one image into the other: files by their contents, packages, config and history. */
   compare(before: string, after: string, options?: ReadOptions): Promise<ImageComparison>;
   /** What an image carries that nobody sees, or sees twice. */
   waste(image: string, options?: WasteOptions): Promise<Waste>;
-  /** What all layers together show as one tar, without layers; the same bytes from wherever the image lies. */
-  export(image: string, options?: ReadOptions): AsyncIterable<Buffer>;
+  /** A container's tree, or what all layers of an image together show, as one tar; an image's is the same wherever it lies. */
+  export(name: string, options?: ExportTreeOptions): AsyncIterable<Buffer>;
   /** The same into a file, which becomes visible when it is whole. */
-  exportToFile(image: string, file: string, options?: ReadOptions): Promise<void>;
-  /** A node with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
-  copyTar(image: string, path: string, options?: CopyOptions): AsyncIterable<Buffer>;
-  /** Copies a node with all below it to this machine, by the rules of `docker cp`. */
-  copyOut(image: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
+  exportToFile(name: string, file: string, options?: ExportTreeOptions): Promise<void>;
+  /**
+   * A node of a container or image with all below it as a tar, under its own name; of `x/.` and of the root, the content.
+   * Symlinks are followed inside the tree.
+   */
+  copyTar(name: string, path: string, options?: CopyOptions): AsyncIterable<Buffer>;
+  /** Copies such a node to this machine, by the rules of `docker cp`. */
+  copyOut(name: string, path: string, destination: string, options?: CopyOptions): Promise<CopiedOut>;
+  /** Copies a path of this machine into a container by the same rules; each file appears when it is whole. */
+  copyIn(container: string, source: string, path: string, options?: CopyInOptions): Promise<CopiedIn>;
+  /** Adds a tar (plain, gzip or zstd) to a directory of a container. */
+  copyTarIn(
+    container: string,
+    tar: AsyncIterable<Uint8Array>,
+    path: string,
+    options?: IntoContainerOptions,
+  ): Promise<CopiedIn>;
   /** A file's content, symlinks followed inside the image. */
   readFile(image: string, path: string, options?: ReadOptions): Promise<AsyncIterable<Buffer>>;
 

@@ -144,17 +144,25 @@ export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
       const { stores, name } = await findStores(image, reading);
       return tasks.unpackUnleased(stores, name, directory, pool, call);
     }),
-    list: told(async (image, path, call = {}) => tasks.listNodes(finder(image, call), path, call)),
+    list: told((image, path, call = {}) => joined(tasks.listNodes(finder(image, call), path, call))),
+    listInPieces: (image, path, call = {}) => toldStream(tasks.listNodes(finder(image, call), path, call)),
     listChanges: told(async (image, path, call = {}) => tasks.listChanges(finder(image, call), path, call)),
     stat: told(async (image, path, call = {}) => tasks.statNode(finder(image, call), path, call)),
-    find: told(async (image, path, call = {}) => tasks.findInImage(finder(image, call), path, call)),
+    find: told((image, path, call = {}) => joined(tasks.findInImage(finder(image, call), path, call))),
+    findInPieces: (image, path, call = {}) => toldStream(tasks.findInImage(finder(image, call), path, call)),
     compare: told(async (before, after, call = {}) => tasks.compareImages(finder(before, call), finder(after, call))),
     waste: told(async (image, call = {}) => tasks.findWaste(finder(image, call), call)),
-    export: (image, call = {}) => toldStream(tasks.exportImage(finder(image, call))),
-    exportToFile: told(async (image, file, call = {}) => tasks.exportToFile(finder(image, call), file)),
-    copyTar: (image, path, call = {}) => toldStream(tasks.copyTar(finder(image, call), path, call)),
-    copyOut: told(async (image, path, destination, call = {}) =>
-      tasks.copyOut(finder(image, call), path, destination, call),
+    export: (name, call = {}) => toldStream(tasks.exportTree(finder(name, call), call)),
+    exportToFile: told(async (name, file, call = {}) => tasks.exportToFile(finder(name, call), file, call)),
+    copyTar: (name, path, call = {}) => toldStream(tasks.copyTar(finder(name, call), path, call)),
+    copyOut: told(async (name, path, destination, call = {}) =>
+      tasks.copyOut(finder(name, call), path, destination, call),
+    ),
+    copyIn: told(async (container, source, path, call = {}) =>
+      tasks.copyIn(await writing(), container, source, path, call),
+    ),
+    copyTarIn: told(async (container, tar, path, call = {}) =>
+      tasks.copyTarIn(await writing(), container, tar, path, call),
     ),
     readFile: told(async (image, path, call = {}) => tasks.readFile(finder(image, call), path)),
     info: told(async () => {
@@ -192,6 +200,12 @@ async function* toldStream<T>(items: AsyncIterable<T>): AsyncGenerator<T> {
   } catch (error) {
     throw fromAnyError(error);
   }
+}
+
+async function joined<T>(pieces: AsyncIterable<readonly T[]>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const piece of pieces) for (const item of piece) all.push(item);
+  return all;
 }
 
 /** Whether nothing in the root may be changed now. It may all the same be read, and mounted read-only. */

@@ -14,8 +14,14 @@ export const compareImages: Later<typeof import("./look/compare-images.ts").comp
 export const copyImages: Later<typeof import("./outgoing/copy.ts").copyImages> = later(
   async () => (await import("./outgoing/copy.ts")).copyImages,
 );
-export const copyOut: Later<typeof import("./look/copy-out.ts").copyOut> = later(
-  async () => (await import("./look/copy-out.ts")).copyOut,
+export const copyIn: Later<typeof import("./copying/cp.ts").copyIn> = later(
+  async () => (await import("./copying/cp.ts")).copyIn,
+);
+export const copyTarIn: Later<typeof import("./copying/cp.ts").copyTarIn> = later(
+  async () => (await import("./copying/cp.ts")).copyTarIn,
+);
+export const copyOut: Later<typeof import("./copying/cp.ts").copyOut> = later(
+  async () => (await import("./copying/cp.ts")).copyOut,
 );
 export const copyToStore: Later<typeof import("./outgoing/copy-to-store.ts").copyToStore> = later(
   async () => (await import("./outgoing/copy-to-store.ts")).copyToStore,
@@ -47,11 +53,8 @@ export const explainDirectory: Later<typeof import("./explain/explain-directory.
 export const explainSource: Later<typeof import("./explain/explain-source.ts").explainSource> = later(
   async () => (await import("./explain/explain-source.ts")).explainSource,
 );
-export const exportToFile: Later<typeof import("./look/export-image.ts").exportToFile> = later(
-  async () => (await import("./look/export-image.ts")).exportToFile,
-);
-export const findInImage: Later<typeof import("./look/find-nodes.ts").findInImage> = later(
-  async () => (await import("./look/find-nodes.ts")).findInImage,
+export const exportToFile: Later<typeof import("./look/export-tree.ts").exportToFile> = later(
+  async () => (await import("./look/export-tree.ts")).exportToFile,
 );
 export const imageHistory: Later<typeof import("./images/history.ts").imageHistory> = later(
   async () => (await import("./images/history.ts")).imageHistory,
@@ -82,9 +85,6 @@ export const loadInput: Later<typeof import("./incoming/load-input.ts").loadInpu
 );
 export const login: Later<typeof import("./login.ts").login> = later(async () => (await import("./login.ts")).login);
 export const logout: Later<typeof import("./login.ts").logout> = later(async () => (await import("./login.ts")).logout);
-export const listNodes: Later<typeof import("./look/list-nodes.ts").listNodes> = later(
-  async () => (await import("./look/list-nodes.ts")).listNodes,
-);
 export const listMounts: Later<typeof import("./rootfs/mounting.ts").listMounts> = later(
   async () => (await import("./rootfs/mounting.ts")).listMounts,
 );
@@ -148,12 +148,18 @@ export const findWaste: Later<typeof import("./look/waste.ts").findWaste> = late
 export const treeChanges: Later<typeof import("../layer/changes.ts").treeChanges> = later(
   async () => (await import("../layer/changes.ts")).treeChanges,
 );
-export const exportImage: LaterStream<typeof import("./look/export-image.ts").exportImage> = laterStream(
-  async () => (await import("./look/export-image.ts")).exportImage,
+export const exportTree: LaterStream<typeof import("./look/export-tree.ts").exportTree> = laterStream(
+  async () => (await import("./look/export-tree.ts")).exportTree,
 );
-export const copyTar: LaterStream<typeof import("./look/copy-out.ts").copyTar> = laterStream(
-  async () => (await import("./look/copy-out.ts")).copyTar,
+export const copyTar: LaterStream<typeof import("./copying/cp.ts").copyTar> = laterStream(
+  async () => (await import("./copying/cp.ts")).copyTar,
 );
 export const diffTar: LaterStream<typeof import("../layer/diff-tar.ts").diffTar> = laterStream(
   async () => (await import("../layer/diff-tar.ts")).diffTar,
+);
+export const findInImage: LaterStream<typeof import("./look/find-nodes.ts").findInImage> = laterStream(
+  async () => (await import("./look/find-nodes.ts")).findInImage,
+);
+export const listNodes: LaterStream<typeof import("./look/list-nodes.ts").listNodes> = laterStream(
+  async () => (await import("./look/list-nodes.ts")).listNodes,
 );

@@ -1,20 +1,11 @@
-import { check, openDirectory, tryOpenat } from "../sys/at.ts";
-import { close, pread } from "../sys/file.ts";
-import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../sys/flags.ts";
+import { openDirectory } from "../sys/at.ts";
+import { close } from "../sys/file.ts";
 import { readDirectory } from "../sys/read-dir.ts";
 import { fstat } from "../sys/stat.ts";
 import { TreeCursor } from "../sys/tree-cursor.ts";
 import { getXattr } from "../sys/xattr.ts";
 import { joinKey } from "../union/entry-path.ts";
-import {
-  type Change,
-  type ComparedNode,
-  type CompareOptions,
-  type Comparison,
-  changeOf,
-  isSeen,
-  statOf,
-} from "./comparison.ts";
+import { type ComparedNode, type CompareOptions, type Comparison, changeOf, isSeen, statOf } from "./comparison.ts";
 import { isOpaque, isWhiteout, type LowerNode, LowerStack } from "./lower-stack.ts";
 
 /** A directory that overlayfs writes to, and those that it joins below, topmost first. */
@@ -55,7 +46,6 @@ export function* compareOverlay(place: UpperDirectory, options: CompareOptions):
 const HERE = Buffer.from(".");
 const REDIRECTS = ["trusted.overlay.redirect", "user.overlay.redirect"];
 const METACOPIES = ["trusted.overlay.metacopy", "user.overlay.metacopy"];
-const PIECE_SIZE = 128 * 1024;
 
 interface Walk {
   readonly upper: TreeCursor;
@@ -78,6 +68,7 @@ interface Level {
 
 function* compareContent(walk: Walk): Generator<Comparison> {
   const { upper, lowers, options } = walk;
+  const readingAll = { ...options, readsContent: () => true };
   const levels = [levelOf(walk, "", lowers.root() === null ? "nothing" : "shows")];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
     const next = level.names[level.next++];
@@ -95,7 +86,7 @@ function* compareContent(walk: Walk): Generator<Comparison> {
       if (old !== null) yield { kind: "removed", path, ...old };
       continue;
     }
-    yield { kind: kindOf(old, current, options), path, ...current };
+    yield { kind: changeOf(old, current, readingAll), path, ...current };
     if (current.stat.kind !== "directory") continue;
     const isCut = level.below === "hidden" || isOpaque(upper.fd, name);
     const below = old?.stat.kind !== "directory" ? "nothing" : isCut ? "hidden" : "shows";
@@ -130,30 +121,4 @@ function nodeIn({ fd }: TreeCursor, name: Buffer, options: CompareOptions): Comp
 
 function refuseIncomplete(fd: number, name: Buffer, attributes: readonly string[]): void {
   if (attributes.some((key) => getXattr(fd, name, key) !== null)) throw new IncompleteUpper();
-}
-
-function kindOf(old: ComparedNode | null, current: ComparedNode, options: CompareOptions): Change {
-  const change = changeOf(old, current, options);
-  if (change !== "same" || old === null || current.stat.kind !== "file") return change;
-  return hasSameContent(old, current) ? "same" : "changed";
-}
-
-/** Of two files of one size. */
-function hasSameContent(old: ComparedNode, current: ComparedNode): boolean {
-  const [fd, otherFd] = [openFile(old), openFile(current)];
-  try {
-    const [bytes, others] = [Buffer.allocUnsafe(PIECE_SIZE), Buffer.allocUnsafe(PIECE_SIZE)];
-    for (let at = 0; ; at += PIECE_SIZE) {
-      const [size, otherSize] = [pread(fd, bytes, at), pread(otherFd, others, at)];
-      if (!bytes.subarray(0, size).equals(others.subarray(0, otherSize))) return false;
-      if (size < PIECE_SIZE) return true;
-    }
-  } finally {
-    close(fd);
-    close(otherFd);
-  }
-}
-
-function openFile({ directory, name }: ComparedNode): number {
-  return check(tryOpenat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), "open", name);
 }

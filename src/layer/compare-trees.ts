@@ -8,7 +8,7 @@ import { type CompareOptions, type Comparison, changeOf, statOf } from "./compar
 /**
  * Walks two trees side by side: the root, then each directory before its content, siblings by the bytes of their names.
  * What is below a removed directory is not told, nor what a changed one held before it became something else. What is a
- * change is told at `changeOf`; contents are not read, so a change that keeps size and time is not seen.
+ * change is told at `changeOf`; a change that keeps size and time is seen only where `readsContent` asks for it.
  *
  * Without a tree `before` everything is added, the root too.
  *

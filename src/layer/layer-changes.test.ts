@@ -29,8 +29,12 @@ import {
   settleTimes,
 } from "../../test/union/random-operations.ts";
 import { writeToOverlay } from "../../test/union/targets.ts";
+import type { Timespec } from "../core/timespec.ts";
+import { openDirectory } from "../sys/at.ts";
 import { copyTree } from "../sys/copy-tree.ts";
+import { close } from "../sys/file.ts";
 import { tryMount, tryUnmount } from "../sys/mount.ts";
+import { fstat } from "../sys/stat.ts";
 import { compareOverlay, IncompleteUpper } from "./compare-overlay.ts";
 import { type ChangedLayer, changesTar, layerChanges } from "./layer-changes.ts";
 
@@ -66,14 +70,25 @@ async function onSite(layers: Layers, act: (site: Site) => void | Promise<void>,
   expect(tryMount("overlay", merged, "overlay", 0, data)).toBe(0);
   try {
     for (const copy of [before, tree]) copyTree(merged, copy);
+    const copied = markTime(at("record"));
     await act({
       overlay: { form: "overlay-dir", directory: upper, lowers },
-      tree: { form: "full-tree", directory: tree, before },
+      tree: { form: "full-tree", directory: tree, before, copied },
       merged,
     });
   } finally {
     tryUnmount(merged, 0);
     rmSync(directory, { recursive: true });
+  }
+}
+
+/** The time of the clock that the file system takes. */
+function markTime(directory: string): Timespec {
+  const fd = openDirectory(directory);
+  try {
+    return fstat(fd).ctime;
+  } finally {
+    close(fd);
   }
 }
 
@@ -100,6 +115,12 @@ const cases: fc.Arbitrary<Case> = fc.record({ layers: layersBelow, done: operati
       `\n${describeLayers(each.layers)}\n${each.done.map(({ verb, path, from }) => `  ${verb} ${path} (${from})`).join("\n")}`,
   }),
 );
+
+/** A lower file that is only opened for writing gets an inode of its own, without its other names, which is no change. */
+const withoutOpening: fc.Arbitrary<Case> = cases.map(({ layers, done }) => ({
+  layers,
+  done: done.filter(({ verb }) => verb !== "open"),
+}));
 
 /**
  * Where programs get the same tree in an overlay and in a copy: overlayfs gives a name of a lower file that is written
@@ -145,7 +166,7 @@ describe("what was done to a container's tree", () => {
   });
 
   it("is a layer that makes the tree of the one below, to the nanosecond", async () => {
-    await holds(cases, async ({ overlay, tree, merged }, each) => {
+    await holds(withoutOpening, async ({ overlay, tree, merged }, each) => {
       doTo(merged, each);
       await applyToTree(tree.before, await collect(changesTar(overlay)));
       expect(belowRoot(tree.before)).toEqual(belowRoot(merged));
@@ -177,11 +198,14 @@ describe("layerChanges", () => {
   });
 
   it("tells of other content in a file with the size and time that it had", async () => {
-    await onSite(fileAt("d/f"), async ({ overlay, merged }) => {
-      const { mtime } = statSync(join(merged, "d/f"));
-      writeFileSync(join(merged, "d/f"), "===");
-      utimesSync(join(merged, "d/f"), mtime, mtime);
+    await onSite(fileAt("d/f"), async ({ overlay, tree, merged }) => {
+      for (const directory of [merged, tree.directory]) {
+        const { mtime } = statSync(join(directory, "d/f"));
+        writeFileSync(join(directory, "d/f"), "===");
+        utimesSync(join(directory, "d/f"), mtime, mtime);
+      }
       expect(await told(overlay)).toEqual(["C /d", "C /d/f"]);
+      expect(await told(tree)).toEqual(["C /d", "C /d/f"]);
     });
   });
 

@@ -1,3 +1,5 @@
+import { compareTimespec, type Timespec } from "../core/timespec.ts";
+import type { Stat } from "../sys/stat.ts";
 import { type TreeChange, toldChanges } from "./changes.ts";
 import { compareOverlay, IncompleteUpper, type UpperDirectory } from "./compare-overlay.ts";
 import { compareTrees } from "./compare-trees.ts";
@@ -8,8 +10,14 @@ import { mergedTrees } from "./merged-trees.ts";
 /** A layer that was written to, and what it stands on. Plain data: it crosses a thread boundary. */
 export type ChangedLayer =
   | ({ readonly form: "overlay-dir" } & UpperDirectory)
-  /** `before`: the tree that it was a copy of. */
-  | { readonly form: "full-tree"; readonly directory: string; readonly before: string };
+  | {
+      readonly form: "full-tree";
+      readonly directory: string;
+      /** The tree that it was a copy of. */
+      readonly before: string;
+      /** When the copy was done: what was touched since is compared by content too. */
+      readonly copied: Timespec;
+    };
 
 /**
  * What was changed in a layer as `docker diff` tells it: by `toldChanges`, and without attributes other than
@@ -50,7 +58,8 @@ const TAR_OPTIONS = { withoutSockets: true, directoryTimes: true };
 
 function comparison(layer: ChangedLayer, options: CompareOptions): Generator<Comparison> {
   if (layer.form === "overlay-dir") return compareOverlay(layer, options);
-  return compareTrees(layer.before, layer.directory, options);
+  const readsContent = ({ ctime }: Stat): boolean => compareTimespec(ctime, layer.copied) >= 0;
+  return compareTrees(layer.before, layer.directory, { ...options, readsContent });
 }
 
 function* belowRoot(comparisons: Iterable<Comparison>): Generator<Comparison> {

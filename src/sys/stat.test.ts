@@ -24,6 +24,7 @@ describe("tryStatat", () => {
       uid: Number(known.uid),
       gid: Number(known.gid),
       size: 9000,
+      ctime: { seconds: Number(known.ctimeNs / 10n ** 9n), nanoseconds: Number(known.ctimeNs % 10n ** 9n) },
       mtime: { seconds: Number(known.mtimeNs / 1_000_000_000n), nanoseconds: Number(known.mtimeNs % 1_000_000_000n) },
       ino: known.ino,
       dev: `${known.dev >> 8n}:${known.dev & 255n}`,

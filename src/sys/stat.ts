@@ -25,6 +25,8 @@ export interface Stat {
   readonly gid: number;
   readonly size: number;
   readonly mtime: Timespec;
+  /** Of the last change of content or attributes; no program can set it. */
+  readonly ctime: Timespec;
   readonly ino: bigint;
   /** "major:minor" of the file system, as mountinfo writes it. */
   readonly dev: string;
@@ -106,7 +108,8 @@ function decode(view: Buffer): Stat {
     uid: view.readUInt32LE(20),
     gid: view.readUInt32LE(24),
     size: readUInt64(view, 40),
-    mtime: { seconds: view.readUInt32LE(112) + view.readInt32LE(116) * 2 ** 32, nanoseconds: view.readUInt32LE(120) },
+    mtime: readTime(view, 112),
+    ctime: readTime(view, 96),
     ino: view.readBigUInt64LE(32),
     dev: `${view.readUInt32LE(136)}:${view.readUInt32LE(140)}`,
     nlink: view.readUInt32LE(16),
@@ -114,6 +117,12 @@ function decode(view: Buffer): Stat {
     rdevMinor: view.readUInt32LE(132),
     blocks: readUInt64(view, 48),
   };
+}
+
+/** struct statx_timestamp: signed seconds, nanoseconds. */
+function readTime(view: Buffer, offset: number): Timespec {
+  const seconds = view.readUInt32LE(offset) + view.readInt32LE(offset + 4) * 2 ** 32;
+  return { seconds, nanoseconds: view.readUInt32LE(offset + 8) };
 }
 
 /** Exact up to 2^53, which is past the size of any file. */

@@ -4,6 +4,7 @@ import type { ChangeTarget, Directory, Found } from "./change-target.ts";
 import {
   type Components,
   classifyEntry,
+  classifyPlain,
   type EntryPath,
   joinKey,
   NAME_MAX,
@@ -33,6 +34,8 @@ export interface ChangesetOptions {
   readonly duplicates: "refuse" | "last-wins";
   /** Called for each duplicate that is taken. */
   readonly onDuplicate?: (path: string) => void;
+  /** The tar is no layer: names that begin with `.wh.` are names like all others. */
+  readonly plain?: boolean;
 }
 
 const MAX_SYMLINKS = 255;
@@ -54,7 +57,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   /** Symlinks and directories that cached parents were reached by, besides the directories above them. */
   const passed = new Set<string>();
 
-  const classify = classifier();
+  const classify = classifier(options.plain ? classifyPlain : classifyEntry);
 
   const remember = (entry: TarEntry, key: string): void => {
     if (seen.has(key)) {
@@ -86,7 +89,7 @@ export function changeset<D extends Directory>(target: ChangeTarget<D>, options:
   };
 
   const link = (at: D, name: Buffer, entry: TarEntry): boolean => {
-    const to = classifyEntry(entry.linkname);
+    const to = options.plain ? classifyPlain(entry.linkname) : classifyEntry(entry.linkname);
     if (to.kind === "reserved") return target.linkReserved(at, name, pathKey(to.path), entry);
     if (to.kind !== "node") throw missingTarget(entry, "it cannot be linked to");
     const directory = findDirectory(target, to.parent);
@@ -151,7 +154,9 @@ interface NodePath {
  * As `classifyEntry`, for a name with its `nameKey`. Entries of one directory come one after the other: the parent of
  * the last one is not taken apart again.
  */
-function classifier(): (name: Buffer, key: string) => EntryPath | (NodePath & { readonly kind: "node" }) {
+function classifier(
+  classifyName: (name: Buffer) => EntryPath,
+): (name: Buffer, key: string) => EntryPath | (NodePath & { readonly kind: "node" }) {
   let parentKey = "";
   let parent: Components | null = null;
   return (name, key) => {
@@ -163,7 +168,7 @@ function classifier(): (name: Buffer, key: string) => EntryPath | (NodePath & { 
     if (isSibling && isClean && name.length <= PATH_MAX && length <= NAME_MAX && !key.startsWith(".wh.", slash + 1)) {
       return { kind: "node", parent: parent!, parentKey, name: name.subarray(slash + 1, key.length) };
     }
-    const path = classifyEntry(name);
+    const path = classifyName(name);
     if (path.kind === "node" && slash > 0) {
       parent = path.parent;
       parentKey = key.slice(0, slash);

@@ -37,6 +37,20 @@ describe("classifyEntry", () => {
     expect(classifyEntry(Buffer.from(name))).toEqual(expected);
   });
 
+  it("takes the whiteout of the longest name there can be, and no longer one", () => {
+    const longest = Buffer.alloc(255, "n");
+    expect(classifyEntry(Buffer.concat([Buffer.from("a/.wh."), longest]))).toEqual({
+      kind: "whiteout",
+      parent: [Buffer.from("a")],
+      name: longest,
+    });
+    for (const name of [".wh.n", "n", ".wh..wh."]) {
+      expect(() => classifyEntry(Buffer.concat([Buffer.from(name), longest]))).toThrow(
+        expect.objectContaining({ code: "INVALID_LAYER" }),
+      );
+    }
+  });
+
   it.each([".wh.", "a/.wh..", "a/.wh...", ".wh./"])("refuses %s, which names no file", (name) => {
     expect(() => classifyEntry(Buffer.from(name))).toThrow(expect.objectContaining({ code: "INVALID_LAYER" }));
   });

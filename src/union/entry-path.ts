@@ -70,6 +70,14 @@ export function classifyEntry(name: Buffer): EntryPath {
   return { kind: "whiteout", parent, name: hidden };
 }
 
+/** The same for a tar that is no layer, where no name is a whiteout. */
+export function classifyPlain(name: Buffer): EntryPath {
+  const components = cleanPath(name);
+  refuseTooLong(name, components);
+  const last = components.at(-1);
+  return last === undefined ? { kind: "root" } : { kind: "node", parent: components.slice(0, -1), name: last };
+}
+
 /** A path as a Map key: the bytes as latin1, joined by `/`, no leading slash, "" for the root. */
 export function pathKey(components: Components): string {
   return components.map((part) => part.toString("latin1")).join("/");
@@ -96,8 +104,12 @@ export function printableKey(key: string): string {
   return `/${printable(Buffer.from(key, "latin1"))}`;
 }
 
+/** A whiteout may be longer by its prefix than the name that it hides, for it is no file. */
 function refuseTooLong(name: Buffer, components: Components): void {
-  const longest = Math.max(0, ...components.map((part) => part.length));
+  const last = components.at(-1);
+  const prefix = last !== undefined && startsWith(last, WHITEOUT) && !isMeta(last) ? WHITEOUT.length : 0;
+  const lengths = components.map((part) => (part === last ? part.length - prefix : part.length));
+  const longest = Math.max(0, ...lengths);
   if (longest > NAME_MAX) throw tooLong(name, "a name", longest, NAME_MAX);
   if (name.length > PATH_MAX) throw tooLong(name, "the path", name.length, PATH_MAX);
 }

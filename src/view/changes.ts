@@ -2,6 +2,7 @@ import { throwIfCancelled } from "../core/cancellation.ts";
 import { withObject } from "../core/errors.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { type LayerTarget, memoryTarget } from "./memory-target.ts";
 import type { HiddenNode, LayerEntries, MergedTree, MergeOptions } from "./merged-tree.ts";
 import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
@@ -31,30 +32,38 @@ export interface ChangeOptions extends Pick<MergeOptions, "signal" | "onDuplicat
  * layer names again with the attributes that it has is no change.
  */
 export async function mergeWithChanges(
-  layers: readonly LayerEntries[],
+  layers: Iterable<LayerEntries> | AsyncIterable<LayerEntries>,
   { signal, onDuplicate, withLowest = false }: ChangeOptions = {},
 ): Promise<ChangedTree> {
   const notes = new Notes();
   const target = memoryTarget((hidden) => notes.hide(hidden));
-  for (const [index, entries] of layers.entries()) {
+  let index = 0;
+  for await (const entries of layers) {
     const isNoted = index > 0 || withLowest;
     const layer = isNoted ? noting(target.layer(index), index, notes) : target.layer(index);
+    const tell = (path: string): void => onDuplicate?.({ layer: index, path });
     try {
-      await add(layer, entries, (path) => onDuplicate?.({ layer: index, path }));
+      await add(layer, entries, tell, signal);
     } catch (error) {
       throw withObject(error, `layer ${index + 1}`);
     }
     throwIfCancelled(signal);
+    index++;
   }
-  return { tree: { root: target.root, layers: layers.length }, changes: notes.changes, deleted: notes.deleted };
+  return { tree: { root: target.root, layers: index }, changes: notes.changes, deleted: notes.deleted };
 }
 
-async function add(layer: LayerTarget, entries: LayerEntries, onDuplicate: (path: string) => void): Promise<void> {
+async function add(
+  layer: LayerTarget,
+  entries: LayerEntries,
+  onDuplicate: (path: string) => void,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const changes = changeset(layer, { duplicates: "last-wins", onDuplicate });
-  for await (const { entry, storedName } of entries) {
+  await eachEntry(entries, signal, ({ entry, storedName }) => {
     layer.storedAt(nameKey(storedName));
     changes.add(entry);
-  }
+  });
 }
 
 class Notes {

@@ -1,5 +1,6 @@
+import { sortedChildren } from "./lookup.ts";
 import type { MergedTree } from "./merged-tree.ts";
-import type { DirectoryNode, TreeNode } from "./node.ts";
+import type { TreeNode } from "./node.ts";
 
 /** A path that two trees do not have alike, or files whose contents must be read to tell. */
 export interface Difference {
@@ -21,17 +22,18 @@ export type DifferentField = "type" | "content" | "target" | "device" | "mode" |
  * with a difference or with contents that may differ.
  */
 export function* compareTrees(before: MergedTree, after: MergedTree): Generator<Difference> {
-  yield* differencesOf({ path: "", before: before.root, after: after.root });
-  const levels = [levelOf({ path: "", before: before.root, after: after.root })];
+  const roots = { path: "", before: before.root, after: after.root };
+  yield* differencesOf(roots);
+  const levels = [pairsIn(roots)];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    const name = level.names[level.next++];
-    if (name === undefined) {
+    const next = level.next();
+    if (next.done) {
       levels.pop();
       continue;
     }
-    const pair = pairAt(level, name);
+    const pair = next.value;
     yield* differencesOf(pair);
-    if (pair.before?.kind === "directory" || pair.after?.kind === "directory") levels.push(levelOf(pair));
+    if (pair.before?.kind === "directory" || pair.after?.kind === "directory") levels.push(pairsIn(pair));
   }
 }
 
@@ -41,31 +43,33 @@ interface Pair {
   readonly after: TreeNode | null;
 }
 
-interface Level {
-  readonly path: string;
-  readonly before: DirectoryNode | null;
-  readonly after: DirectoryNode | null;
-  readonly names: readonly string[];
-  next: number;
+/** What two directories hold, name by name. */
+function* pairsIn({ path, before, after }: Pair): Generator<Pair> {
+  const [ones, others] = [childrenOf(before), childrenOf(after)];
+  let [one, other] = [ones.next().value, others.next().value];
+  for (;;) {
+    const first = one === undefined || (other !== undefined && other[0] < one[0]) ? other : one;
+    if (first === undefined) return;
+    const [name] = first;
+    const pair = {
+      path: path === "" ? name : `${path}/${name}`,
+      before: nodeOf(one, name),
+      after: nodeOf(other, name),
+    };
+    yield pair;
+    if (pair.before !== null) one = ones.next().value;
+    if (pair.after !== null) other = others.next().value;
+  }
 }
 
-/** Latin1 strings compare as their bytes do. */
-function levelOf({ path, before, after }: Pair): Level {
-  const [one, other] = [directory(before), directory(after)];
-  const names = new Set([...(one?.children.keys() ?? []), ...(other?.children.keys() ?? [])]);
-  return { path, before: one, after: other, names: [...names].sort(), next: 0 };
+type Child = readonly [string, TreeNode];
+
+function nodeOf(child: Child | undefined, name: string): TreeNode | null {
+  return child !== undefined && child[0] === name ? child[1] : null;
 }
 
-function directory(node: TreeNode | null): DirectoryNode | null {
-  return node?.kind === "directory" ? node : null;
-}
-
-function pairAt({ path, before, after }: Level, name: string): Pair {
-  return {
-    path: path === "" ? name : `${path}/${name}`,
-    before: before?.children.get(name) ?? null,
-    after: after?.children.get(name) ?? null,
-  };
+function childrenOf(node: TreeNode | null): Iterator<Child, undefined> {
+  return (node?.kind === "directory" ? sortedChildren(node) : [])[Symbol.iterator]();
 }
 
 function* differencesOf({ path, before, after }: Pair): Generator<Difference> {

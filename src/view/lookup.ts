@@ -89,30 +89,32 @@ export function lstat({ node }: PlacedNode): NodeStat {
 
 /** The nodes in a directory by the bytes of their names. Fails as `resolve`, with ENOTDIR for what is no directory. */
 export function list(tree: MergedTree, path: Buffer): ListedNode[] {
-  const { path: parent, node } = resolve(tree, path);
-  if (node.kind !== "directory") throw failed("ENOTDIR", path);
-  return sortedNames(node).map((name) => ({
-    name: Buffer.from(name, "latin1"),
-    path: join(parent, name),
-    node: node.children.get(name) as TreeNode,
+  const start = resolve(tree, path);
+  if (start.node.kind !== "directory") throw failed("ENOTDIR", path);
+  return Array.from(childrenOf(start), (child) => ({
+    ...child,
+    name: Buffer.from(child.path.slice(child.path.lastIndexOf("/") + 1), "latin1"),
   }));
+}
+
+/** What lies in a directory by the bytes of the names; in what is none, nothing. */
+export function* childrenOf({ path, node }: PlacedNode): Generator<PlacedNode> {
+  if (node.kind !== "directory") return;
+  for (const [name, child] of sortedChildren(node)) yield { path: join(path, name), node: child };
 }
 
 /** `start` and all below it: a directory before its content, siblings by the bytes of their names. No symlink is followed. */
 export function* walk(start: PlacedNode): Generator<PlacedNode> {
   yield start;
-  const levels = [levelOf(start)];
+  const levels = [childrenOf(start)];
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    const name = level.names[level.next++];
-    if (name === undefined) {
+    const next = level.next();
+    if (next.done) {
       levels.pop();
       continue;
     }
-    const node = level.at?.node.children.get(name);
-    if (level.at === null || node === undefined) continue;
-    const child = { path: join(level.at.path, name), node };
-    yield child;
-    if (node.kind === "directory") levels.push(levelOf(child));
+    yield next.value;
+    if (next.value.node.kind === "directory") levels.push(childrenOf(next.value));
   }
 }
 
@@ -122,23 +124,15 @@ export function contentOf({ path, node }: PlacedNode): { readonly layer: number;
   return { layer: node.layer, name: Buffer.from(stored ?? path, "latin1") };
 }
 
+/** What a directory holds, by the bytes of the names. */
+export function sortedChildren({ children }: DirectoryNode): Iterable<readonly [string, TreeNode]> {
+  if (children.isSorted) return children;
+  // Latin1 strings compare as their bytes do.
+  const names = Array.from(children, ([name]) => name).sort();
+  return names.map((name) => [name, children.get(name) as TreeNode]);
+}
+
 const NO_XATTRS: ReadonlyMap<string, Buffer> = new Map();
-
-interface Level {
-  readonly at: PlacedNode<DirectoryNode> | null;
-  readonly names: readonly string[];
-  next: number;
-}
-
-function levelOf({ path, node }: PlacedNode): Level {
-  if (node.kind !== "directory") return { at: null, names: [], next: 0 };
-  return { at: { path, node }, names: sortedNames(node), next: 0 };
-}
-
-/** Latin1 strings compare as their bytes do. */
-function sortedNames(node: DirectoryNode): string[] {
-  return [...node.children.keys()].sort();
-}
 
 /** The parts of a path, last first. A trailing slash leaves an empty part, so that what is before it is not the last. */
 function parts(path: string): string[] {
@@ -151,7 +145,7 @@ function join(parent: string, name: string): string {
 
 function subdirectories(node: DirectoryNode): number {
   let count = 0;
-  for (const child of node.children.values()) if (child.kind === "directory") count++;
+  for (const [, child] of node.children) if (child.kind === "directory") count++;
   return count;
 }
 

@@ -5,16 +5,25 @@ import { printableKey } from "../union/entry-path.ts";
 import { allowsXattr, isOverlayXattr } from "../union/xattrs.ts";
 import { walk } from "./lookup.ts";
 import type { HiddenNode } from "./merged-tree.ts";
-import type { DirectoryNode, LeafNode, PlacedNode, TreeNode } from "./node.ts";
+import type { DirectoryNode, LeafNode, PlacedNode } from "./node.ts";
+
+/** A directory that grows, as all in a memory target do. */
+interface GrowingDirectory extends DirectoryNode {
+  readonly children: Map<string, GrowingNode>;
+}
+
+type GrowingNode = GrowingDirectory | LeafNode;
 
 /** A directory, and how it was reached. */
-interface Place extends PlacedNode<DirectoryNode> {
-  readonly above: Place | null;
+export interface GrowingPlace extends PlacedNode<GrowingDirectory> {
+  readonly above: GrowingPlace | null;
 }
+
+type Place = GrowingPlace;
 
 /** A merged tree that layers are applied to one after the other, lowest first. */
 export interface MemoryTarget {
-  readonly root: DirectoryNode;
+  readonly root: GrowingDirectory;
   /** The tree as the changeset algorithm wants it for the layer `index`. */
   layer(index: number): LayerTarget;
 }
@@ -38,7 +47,7 @@ class LayerInMemory implements LayerTarget {
   readonly root: Place;
   readonly #layer: number;
   /** Directories of the layers below that something of this layer was put into. */
-  readonly #entered = new Set<DirectoryNode>();
+  readonly #entered = new Set<GrowingDirectory>();
   /** Hard links that this layer has made to files of the layers below, which stay theirs. */
   readonly #linked = new Set<string>();
   /** Files of the layers below that a hard link has brought into this one. */
@@ -47,7 +56,7 @@ class LayerInMemory implements LayerTarget {
   readonly #onHidden: ((hidden: HiddenNode) => void) | undefined;
   #storedPath = "";
 
-  constructor(root: DirectoryNode, layer: number, onHidden: ((hidden: HiddenNode) => void) | undefined) {
+  constructor(root: GrowingDirectory, layer: number, onHidden: ((hidden: HiddenNode) => void) | undefined) {
     this.root = { path: "", node: root, above: null };
     this.#layer = layer;
     this.#onHidden = onHidden;
@@ -66,7 +75,7 @@ class LayerInMemory implements LayerTarget {
 
   enter(at: Place, name: Buffer): Place {
     const key = name.toString("latin1");
-    return { path: join(at, key), node: at.node.children.get(key) as DirectoryNode, above: at };
+    return { path: join(at, key), node: at.node.children.get(key) as GrowingDirectory, above: at };
   }
 
   makeParent(at: Place, name: Buffer): Place {
@@ -146,7 +155,7 @@ class LayerInMemory implements LayerTarget {
   }
 
   /** Returns whether something was replaced. */
-  #place(at: Place, key: string, node: TreeNode): boolean {
+  #place(at: Place, key: string, node: GrowingNode): boolean {
     const present = at.node.children.get(key);
     at.node.children.set(key, node);
     if (present !== undefined) {
@@ -178,7 +187,7 @@ class LayerInMemory implements LayerTarget {
   }
 
   /** Whether the layer itself has put the node there, or something below it. */
-  #isOwn(path: string, node: TreeNode): boolean {
+  #isOwn(path: string, node: GrowingNode): boolean {
     if (node.layer === this.#layer) return true;
     return node.kind === "directory" ? this.#entered.has(node) : this.#linked.has(path);
   }
@@ -190,18 +199,18 @@ class LayerInMemory implements LayerTarget {
 }
 
 interface Child {
-  readonly at: PlacedNode<DirectoryNode>;
+  readonly at: PlacedNode<GrowingDirectory>;
   readonly name: string;
-  readonly node: TreeNode;
+  readonly node: GrowingNode;
 }
 
-function childrenOf(at: PlacedNode<DirectoryNode>): Child[] {
+function childrenOf(at: PlacedNode<GrowingDirectory>): Child[] {
   return Array.from(at.node.children, ([name, node]) => ({ at, name, node }));
 }
 
 /** Takes note that `node`, and all below it, has lost a name. */
-function dropNames(node: TreeNode): void {
-  const todo: TreeNode[] = [node];
+function dropNames(node: GrowingNode): void {
+  const todo: GrowingNode[] = [node];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     if (next.kind === "directory") for (const child of next.children.values()) todo.push(child);
     else next.names--;
@@ -209,7 +218,7 @@ function dropNames(node: TreeNode): void {
 }
 
 /** Gives a node the attributes of an entry, but for its layer. */
-function setAttributes(node: TreeNode, entry: TarEntry): void {
+function setAttributes(node: GrowingNode, entry: TarEntry): void {
   node.mode = modeOf(entry);
   node.uid = entry.uid;
   node.gid = entry.gid;
@@ -231,7 +240,7 @@ function keptXattrs(kind: EntryKind, { xattrs }: TarEntry): ReadonlyMap<string, 
 }
 
 /** Written out field by field: an image has tens of thousands of nodes. */
-function makeNode(entry: TarEntry, layer: number, storedPath: string | null): TreeNode {
+function makeNode(entry: TarEntry, layer: number, storedPath: string | null): GrowingNode {
   const { uid, gid } = entry;
   const { seconds: mtimeSeconds, nanoseconds: mtimeNanoseconds } = entry.mtime;
   const mode = modeOf(entry);
@@ -270,7 +279,7 @@ function applyLinkAttributes(node: LeafNode, entry: TarEntry): void {
   node.xattrs = added === null ? xattrs : new Map([...(xattrs ?? []), ...added]);
 }
 
-function impliedDirectory(layer: number): DirectoryNode {
+function impliedDirectory(layer: number): GrowingDirectory {
   const owner = { mode: 0o755, uid: 0, gid: 0 };
   return {
     kind: "directory",

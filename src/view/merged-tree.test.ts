@@ -32,6 +32,17 @@ describe("mergeLayers", () => {
     expect(paths(tree)).not.toContain("/gone");
   });
 
+  it("lets other work have its turn between entries that are there at once, and can be cancelled there", async () => {
+    const cancel = new AbortController();
+    let taken = 0;
+    function* entries(): Generator<LayerEntry> {
+      for (; taken < 100_000; taken++) yield* layer({ name: `f${taken}` });
+    }
+    setImmediate(() => cancel.abort());
+    await expect(mergeLayers([entries()], { signal: cancel.signal })).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(taken).toBeLessThan(100_000);
+  });
+
   it("takes layers and entries that come asynchronously, in their order", async () => {
     async function* entries(...fields: readonly EntryFields[]): AsyncGenerator<LayerEntry> {
       yield* layer(...fields);

@@ -3,6 +3,7 @@ import { withObject } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { memoryTarget } from "./memory-target.ts";
 import type { DirectoryNode, PlacedNode } from "./node.ts";
 
@@ -46,6 +47,8 @@ export interface MergeOptions {
    */
   readonly onHidden?: ((hidden: HiddenNode) => void) | undefined;
   readonly onDuplicate?: ((duplicate: DuplicatePath) => void) | undefined;
+  /** Called for each entry, before it does something; `layer` is its layer's index. */
+  readonly onEntry?: ((entry: TarEntry, layer: number) => void) | undefined;
   /** Called for each entry that has made a node, once it has; `path` is the key of the node's real path. */
   readonly onNode?: ((made: { readonly path: string; readonly entry: TarEntry }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -97,12 +100,10 @@ async function mergeLayer(
     duplicates: "last-wins",
     onDuplicate: (path) => options.onDuplicate?.({ layer, path }),
   });
-  const add = ({ entry, storedName }: LayerEntry): void => {
+  await eachEntry(entries, options.signal, ({ entry, storedName }) => {
+    options.onEntry?.(entry, layer);
     target.storedAt(nameKey(storedName));
     const { path } = changes.add(entry);
     if (path !== null) options.onNode?.({ path, entry });
-  };
-  // Without this distinction each entry of an array would wait for a turn of the microtask queue.
-  if (Symbol.iterator in entries) for (const entry of entries) add(entry);
-  else for await (const entry of entries) add(entry);
+  });
 }

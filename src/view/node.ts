@@ -18,7 +18,18 @@ interface Attributes {
 
 export interface DirectoryNode extends Attributes {
   readonly kind: "directory";
-  readonly children: Map<string, TreeNode>;
+  readonly children: Children;
+}
+
+/**
+ * What a directory holds, by name. In a tree that was kept, a node is made anew whenever it is asked for, but one that
+ * has several names is always the same object.
+ */
+export interface Children extends Iterable<[string, TreeNode]> {
+  readonly size: number;
+  /** They are iterated by the bytes of their names. */
+  readonly isSorted?: true;
+  get(name: string): TreeNode | undefined;
 }
 
 /** What may have more than one name: all names of one inode hold the same object. */

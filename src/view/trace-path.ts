@@ -2,10 +2,11 @@ import { isLayerfsError } from "../core/errors.ts";
 import type { TarEntry } from "../tar/entry.ts";
 import { changeset } from "../union/changeset.ts";
 import { joinKey, nameKey } from "../union/entry-path.ts";
+import { eachEntry } from "./each-entry.ts";
 import { lstat, type NodeStat, resolve } from "./lookup.ts";
-import { type LayerTarget, type MemoryTarget, memoryTarget } from "./memory-target.ts";
+import { type GrowingPlace, type LayerTarget, type MemoryTarget, memoryTarget } from "./memory-target.ts";
 import type { LayerEntries } from "./merged-tree.ts";
-import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
+import type { DirectoryNode, TreeNode } from "./node.ts";
 
 /**
  * What one layer does to a path:
@@ -73,10 +74,10 @@ async function traceLayer(target: MemoryTarget, index: number, entries: LayerEnt
   const before = nodeAt(target.root, key);
   const layer = observe(target.layer(index), key, events);
   const changes = changeset(layer, { duplicates: "last-wins" });
-  for await (const { entry, storedName } of entries) {
+  await eachEntry(entries, undefined, ({ entry, storedName }) => {
     layer.storedAt(nameKey(storedName));
     changes.add(entry);
-  }
+  });
   const after = nodeAt(target.root, key);
   const node = after === null ? null : lstat({ path: key, node: after });
   return { ...judge(events, before, after), node };
@@ -107,12 +108,10 @@ function judge(events: Events, before: TreeNode | null, after: TreeNode | null):
   return { effect: events.put || events.changed ? "changed" : "untouched", by: null };
 }
 
-type Place = PlacedNode<DirectoryNode>;
-
 /** The same target, which notes what concerns `key`. */
 function observe(target: LayerTarget, key: string, events: Events): LayerTarget {
   const isOnTheWay = (path: string): boolean => path !== key && (path === "" || key.startsWith(`${path}/`));
-  const notePut = (at: Place, name: Buffer, isDirectory: boolean): void => {
+  const notePut = (at: GrowingPlace, name: Buffer, isDirectory: boolean): void => {
     const path = joinKey(at.path, name);
     if (path === key) events.put = true;
     else if (!isDirectory && isOnTheWay(path)) events.obstacle = path;

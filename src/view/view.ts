@@ -12,7 +12,7 @@ import {
   type MergeOptions,
   mergeLayers,
 } from "./merged-tree.ts";
-import type { FileNode, PlacedNode } from "./node.ts";
+import type { FileNode, LeafNode, PlacedNode } from "./node.ts";
 
 /** A path inside an image: a string is taken as UTF-8. A leading `/` may be left out. */
 export type PathLike = string | Uint8Array;
@@ -151,11 +151,13 @@ function bytes(path: PathLike): Buffer {
 }
 
 function describer(): (place: PlacedNode) => ViewNode {
-  const numbers = new WeakMap<object, number>();
-  let next = 1;
+  // A node of one name may be another object the next time.
+  const numbers = new Map<string | LeafNode, number>();
   return (place) => {
-    const ino = numbers.get(place.node) ?? next++;
-    numbers.set(place.node, ino);
+    const { node } = place;
+    const identity = node.kind !== "directory" && node.names > 1 ? node : place.path;
+    const ino = numbers.get(identity) ?? numbers.size + 1;
+    numbers.set(identity, ino);
     const path = Buffer.from(`/${place.path}`, "latin1");
     const name = path.subarray(place.path.lastIndexOf("/") + 2);
     return Object.assign(lstat(place), { name, path, ino });

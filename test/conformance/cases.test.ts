@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { diffTar } from "../../src/layer/diff-tar.ts";
+import { changesTar } from "../../src/layer/layer-changes.ts";
+import { tryMount, tryUnmount } from "../../src/sys/mount.ts";
 import { applyToOverlay, applyToTree, collect, readTar } from "../support/apply.ts";
 import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
 import { requires, root } from "../support/requires.ts";
@@ -149,6 +151,23 @@ describe("containerd's cases of diffTar", () => {
     await applyToTree(recorded, read(group, name, "diff.tar"));
     expect(comparable(own)).toEqual(comparable(after));
     expect(comparable(own)).toEqual(comparable(recorded));
+  });
+
+  it.each(cases)("%s/%s gives the recorded layer again of what it did to an upper directory", async (group, name) => {
+    const [lower, recorded] = (await trees(group, name, ["a.tar", "a.tar"])) as [string, string];
+    const [directory, work, merged, bottom] = Array.from({ length: 4 }, () =>
+      mkdtempSync(join(disk.directory, "upper-")),
+    );
+    const layer = { form: "overlay-dir", directory: directory!, lowers: [lower, bottom!] } as const;
+    const data = `lowerdir=${lower}:${bottom},upperdir=${directory},workdir=${work}`;
+    expect(tryMount("overlay", merged!, "overlay", 0, data)).toBe(0);
+    await applyToTree(merged!, read(group, name, "diff.tar"));
+    tryUnmount(merged!, 0);
+    const own = await collect(changesTar(layer));
+    expect(pathsOf(own)).toEqual(pathsOf(read(group, name, "diff.tar")));
+    await applyToTree(lower, own);
+    await applyToTree(recorded, read(group, name, "diff.tar"));
+    expect(comparable(lower)).toEqual(comparable(recorded));
   });
 });
 

@@ -1,4 +1,4 @@
-import { readdirSync, statfsSync, writeFileSync } from "node:fs";
+import { readdirSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -189,6 +189,18 @@ describe("commit", () => {
         expect(await engine.images()).toHaveLength(1);
       });
       expect(contents(site)).toEqual(before);
+    });
+
+    it("keeps the holes of a file that is larger than the disk", async () => {
+      const small = await makeSite(driver, { size: "64M" });
+      await change(small.root, driver, "box", "truncate -s 200M hole; echo end >>hole");
+      await withEngine(small, async (engine) => {
+        const { layer } = await engine.commit("box", { reference: "hole:1" });
+        expect(layer).not.toBeNull();
+        const { size, blocks } = await mounted(engine, "hole:1", (tree) => statSync(join(tree, "hole")));
+        expect(size).toBe(200 * 2 ** 20 + 4);
+        expect(blocks * 512).toBeLessThan(2 ** 20);
+      });
     });
 
     it("leaves nothing behind on a disk that is full, and works when there is room", async () => {

@@ -86,7 +86,7 @@ async function look(source: string, cacheDirectory: string): Promise<Look> {
 }
 
 function records(cache: string): string[] {
-  return readdirSync(join(cache, "view-1")).sort();
+  return readdirSync(join(cache, "view-2")).sort();
 }
 
 function described(view: View): string[] {
@@ -205,7 +205,7 @@ describe("a layer that was changed after the first look", () => {
     const whole = gzip.stored(layer);
     cut.entries(cut.image({ ...image, layers: [layer], stored: () => whole.subarray(0, whole.length >> 1) }));
     await expect(look(`oci:${cut.write()}`, cache)).rejects.toMatchObject({ code: "INVALID_COMPRESSION" });
-    expect(existsSync(join(cache, "view-1"))).toBe(false);
+    expect(existsSync(join(cache, "view-2"))).toBe(false);
   });
 });
 
@@ -234,23 +234,23 @@ describe("the cache", () => {
   ])("makes a record anew that is %s", async (_, damage) => {
     const [source, cache] = [`oci:${layoutOf({ ...small, stored: (tar) => gzipSync(tar) })}`, scratchDirectory()];
     const first = await look(source, cache);
-    const whole = records(cache).map((name) => readFileSync(join(cache, "view-1", name)));
-    for (const name of records(cache)) damage(join(cache, "view-1", name));
+    const whole = records(cache).map((name) => readFileSync(join(cache, "view-2", name)));
+    for (const name of records(cache)) damage(join(cache, "view-2", name));
     const second = await look(source, cache);
     expect(described(second.view)).toEqual(described(first.view));
-    expect(records(cache).map((name) => readFileSync(join(cache, "view-1", name)))).toEqual(whole);
+    expect(records(cache).map((name) => readFileSync(join(cache, "view-2", name)))).toEqual(whole);
   });
 
   it("is the user's alone, and holds nothing unfinished", async () => {
     const cache = join(scratchDirectory(), "made", "anew");
     await look(`docker-archive:${archiveOf(small)}`, cache);
-    expect(statSync(join(cache, "view-1")).mode & 0o777).toBe(0o700);
+    expect(statSync(join(cache, "view-2")).mode & 0o777).toBe(0o700);
     expect(
       records(cache).filter(
         (name) => !/^(layers|points)-[0-9a-f]{64}$|^trees-[0-9a-f]{64}-number-[0-9a-f]{16}$/.test(name),
       ),
     ).toEqual([]);
-    for (const name of records(cache)) expect(statSync(join(cache, "view-1", name)).mode & 0o777).toBe(0o600);
+    for (const name of records(cache)) expect(statSync(join(cache, "view-2", name)).mode & 0o777).toBe(0o600);
   });
 
   it("loses what dead processes and other versions of layerfs have left when somebody looks for a record", async () => {
@@ -258,12 +258,12 @@ describe("the cache", () => {
     await look(source, cache);
     mkdirSync(join(cache, "view-0"));
     writeFileSync(join(cache, "view-0/layers-0"), "old");
-    writeFileSync(join(cache, "view-1/.0011.tmp"), "of a process that was killed");
-    writeFileSync(join(cache, "view-1/.2233.tmp"), "of one that is at work");
-    using _held = tryLock(join(cache, "view-1/.2233.tmp"), "exclusive");
+    writeFileSync(join(cache, "view-2/.0011.tmp"), "of a process that was killed");
+    writeFileSync(join(cache, "view-2/.2233.tmp"), "of one that is at work");
+    using _held = tryLock(join(cache, "view-2/.2233.tmp"), "exclusive");
     const { bytesPassed } = await look(source, cache);
     expect(bytesPassed()).toBe(0);
-    expect(readdirSync(cache)).toEqual(["view-1"]);
+    expect(readdirSync(cache)).toEqual(["view-2"]);
     expect(records(cache).filter((name) => name.endsWith(".tmp"))).toEqual([".2233.tmp"]);
   });
 
@@ -273,6 +273,18 @@ describe("the cache", () => {
     const { view } = await look(`docker-archive:${archiveOf(small)}`, file);
     expect((await view.readFile("/b/c")).toString()).toBe("2");
     chmodSync(file, 0o400);
+  });
+
+  it("has no record of a layer whose entries are too many bytes, which is read again in place of it", async () => {
+    const value = Buffer.alloc(1_000_000, "v");
+    const heavy = layerTar(
+      Array.from({ length: 70 }, (_, index) => ({ name: `f${index}`, xattrs: { "user.x": value } })),
+    );
+    const [source, cache] = [`docker-archive:${archiveOf({ ...small, layers: [heavy] })}`, scratchDirectory()];
+    const { view, bytesPassed } = await look(source, cache);
+    expect(view.stat("/f69").xattrs.get("user.x")?.equals(value)).toBe(true);
+    expect(bytesPassed()).toBe(2 * heavy.length);
+    expect(records(cache).filter((name) => name.startsWith("layers-"))).toEqual([]);
   });
 
   it("is shared by looks at the same time", async () => {

@@ -3,8 +3,9 @@ import type { Context, OutputStream } from "../../src/cli/context.ts";
 import { run } from "../../src/cli/program.ts";
 import type { Digest } from "../../src/core/digest.ts";
 import { digestOf } from "../../src/core/digest.ts";
-import type { Engine, EngineOptions, ImageInspection, TreeNode } from "../../src/engine/engine.ts";
+import type { Engine, EngineOptions, TreeNode } from "../../src/engine/engine.ts";
 import type { DirectoryExplanation, Explanation } from "../../src/engine/explain/explanation.ts";
+import type { ImageInspection } from "../../src/engine/images/inspect-image.ts";
 import type { ImageComparison } from "../../src/engine/look/compare-images.ts";
 import type { ChangedNode } from "../../src/engine/look/list-changes.ts";
 import type { NodeDetails } from "../../src/engine/look/stat-node.ts";
@@ -217,6 +218,13 @@ export const WASTE: Waste = {
   ],
 };
 
+/** What a call that gives its result piece by piece gives. */
+export async function* inOnePiece<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  yield items;
+}
+
+const NODES = [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })];
+
 /** An engine that answers every call with something plausible. */
 function fakeEngine(): Engine {
   const bytes = async function* (): AsyncGenerator<Buffer> {
@@ -286,16 +294,20 @@ function fakeEngine(): Engine {
       { target: "/web", image: null, container: { id: CONTAINER_ID, name: "web" }, readWrite: true, mounted: true },
     ],
     unpack: async () => ({ warnings: [] }),
-    list: async () => [treeNode({ name: "bin", kind: "directory", mode: 0o755 }), treeNode({ name: "init", size: 12 })],
+    list: async () => NODES,
+    listInPieces: () => inOnePiece(NODES),
     listChanges: async () => [...CHANGED_NODES],
     stat: async () => NODE_DETAILS,
-    find: async () => [treeNode({ name: "init", size: 12 })],
+    find: async () => NODES.slice(1),
+    findInPieces: () => inOnePiece(NODES.slice(1)),
     compare: async () => COMPARISON,
     waste: async () => ({ ...WASTE, efficiency: 1, wastedBytes: 0, wastedUserPercent: 0 }),
     export: () => bytes(),
     exportToFile: async () => {},
     copyTar: () => bytes(),
     copyOut: async (_image, _path, destination) => ({ target: destination, warnings: [] }),
+    copyIn: async () => ({ warnings: [] }),
+    copyTarIn: async () => ({ warnings: [] }),
     readFile: async () => bytes(),
     info: async () => ({
       root: "/root",

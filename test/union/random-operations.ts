@@ -20,7 +20,7 @@ import { check, openDirectory, tryMknodat, utimensat } from "../../src/sys/at.ts
 import { close } from "../../src/sys/file.ts";
 import { AT_FDCWD, S_IFBLK, S_IFCHR, S_IFIFO } from "../../src/sys/flags.ts";
 import { removeTree } from "../../src/sys/remove-tree.ts";
-import { type NodeKind, tryStatat } from "../../src/sys/stat.ts";
+import { type NodeKind, type Stat, tryStatat } from "../../src/sys/stat.ts";
 import { setXattr } from "../../src/sys/xattr.ts";
 import { snapshot } from "../support/snapshot.ts";
 
@@ -49,6 +49,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
   write: { on: ["absent", "file"], act: (path) => writeFileSync(path, "new content") },
   append: { on: ["file"], act: (path) => appendFileSync(path, "more") },
   truncate: { on: ["file"], act: (path) => truncateSync(path, 1) },
+  // Other content of the old size and time.
+  disguise: {
+    on: ["file"],
+    act(path) {
+      const { size, mtime } = tryStatat(AT_FDCWD, path) as Stat;
+      writeFileSync(path, "=".repeat(size));
+      utimensat(AT_FDCWD, path, mtime);
+    },
+  },
   // overlayfs copies it up, and nothing changes.
   open: { on: ["file"], act: (path) => closeSync(openSync(path, constants.O_RDWR)) },
   chmod: { on: ["file", "directory", "char", "block", "fifo"], act: (path) => chmodSync(path, 0o711) },

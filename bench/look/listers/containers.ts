@@ -1,5 +1,4 @@
-import { command } from "../../file-system.ts";
-import type { Program } from "../../program.ts";
+import { type Program, startLoaded } from "../../program.ts";
 import { docker } from "../../programs/docker.ts";
 import { podman } from "../../programs/podman.ts";
 import { type Lister, script } from "../lister.ts";
@@ -25,14 +24,7 @@ export const containerListers: readonly Lister[] = [docker, podman].map(
     judgement: { types: null, added: ADDED },
     version: program.version,
     start: async (store, image, images) => {
-      const running = await program.start(store, images);
-      try {
-        const [file = "", ...rest] = running.command({ operation: "load", form: "docker-archive", image });
-        command(file, ...rest);
-      } catch (error) {
-        await running.stop();
-        throw error;
-      }
+      const running = await startLoaded(program, store, image, images);
       return {
         daemon: running.daemon,
         env: TAR_ENVIRONMENT,

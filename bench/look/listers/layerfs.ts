@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { TreeRowType } from "../../../test/support/dump-tree.ts";
 import { command } from "../../file-system.ts";
-import type { Images } from "../../program.ts";
+import { type Images, loadImage } from "../../program.ts";
 import { layerfs } from "../../programs/layerfs.ts";
 import { OURS } from "../../results.ts";
 import { forgetImages } from "../cache.ts";
@@ -21,10 +21,7 @@ export function layerfsLister(words: readonly string[], form: Exclude<ListedForm
     start: async (store, image, images) => {
       const running = await program.start(store, images);
       const cache = join(store, "cache");
-      if (form === "store") {
-        const [file = "", ...rest] = running.command({ operation: "load", form: "docker-archive", image });
-        command(file, ...rest);
-      }
+      if (form === "store") loadImage(running, image);
       const listing = [...running.words, "ls", "-R", "--format", "json", sourceOf(image, form, images)];
       command("env", `XDG_CACHE_HOME=${cache}`, ...listing);
       return {

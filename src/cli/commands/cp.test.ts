@@ -13,18 +13,48 @@ describe("layerfs cp", () => {
     expect(calls[0]).toMatchObject(["copyOut", image, path, "here", {}]);
   });
 
-  it.each(["nginx", "nginx:etc", ":/etc", "docker-archive:/srv/a.tar", "oci:/srv/layout"])(
-    "refuses %s, where no path inside an image is named",
+  it.each(["web:", ":/etc", "docker-archive:/srv/a.tar", "oci:/srv/layout"])(
+    "refuses %s, where no path inside a container or image is named",
     async (text) => {
       const { status, stderr, opened } = await runCommand(["cp", text, "here"]);
       expect({ status, opened }).toEqual({ status: 2, opened: [] });
-      expect(stderr).toContain("expected IMAGE:/PATH");
+      expect(stderr).toContain("expected CONTAINER:PATH or IMAGE:/PATH");
     },
   );
 
+  it.each([
+    ["conf", "web:/etc", ["copyIn", "web", "conf", "/etc"]],
+    ["./a:/b", "web:etc/x", ["copyIn", "web", "./a:/b", "etc/x"]],
+    ["/a:b", "web:.", ["copyIn", "web", "/a:b", "."]],
+    ["-", "web:/etc", ["copyTarIn", "web", expect.anything(), "/etc"]],
+    ["web:etc/x", "/tmp", ["copyOut", "web", "etc/x", "/tmp"]],
+  ])("copies %s to %s", async (from, to, call) => {
+    const { status, stdout, calls } = await runCommand(["cp", from, to]);
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    expect(calls[0]?.slice(0, call.length)).toEqual(call);
+  });
+
+  it.each([
+    [["web:/a", "db:/b"], "copying between containers is not supported"],
+    [["a", "b"], "must specify at least one container source"],
+    [["-", "-"], "must specify at least one container source"],
+    [["--type", "image", "a", "web:/b"], "nothing can be copied into an image"],
+  ])("refuses %j", async (words, message) => {
+    const { status, stderr, opened } = await runCommand(["cp", ...words]);
+    expect({ status, opened }).toEqual({ status: 2, opened: [] });
+    expect(stderr).toContain(message);
+  });
+
+  it("does not wait for a tar that is typed", async () => {
+    const { status, opened } = await runCommand(["cp", "-", "web:/"], { terminals: ["stdin"] });
+    expect({ status, opened }).toEqual({ status: 2, opened: [] });
+  });
+
   it("hands on the options", async () => {
-    const { calls } = await runCommand(["cp", "-aL", "--platform", "arm64", "oci:a:/etc", "here"]);
-    expect(calls[0]?.[4]).toMatchObject({ keepOwners: true, followLink: true, platform: "arm64" });
+    const { calls } = await runCommand(["cp", "-aL", "--platform", "arm64", "--type", "image", "oci:a:/etc", "here"]);
+    expect(calls[0]?.[4]).toMatchObject({ keepOwners: true, followLink: true, platform: "arm64", type: "image" });
+    const into = await runCommand(["cp", "-aL", "here", "web:/etc"]);
+    expect(into.calls[0]?.[4]).toMatchObject({ keepOwners: true, followLink: true });
   });
 
   it("writes a tar to stdout for -, but not to a terminal", async () => {

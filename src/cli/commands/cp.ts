@@ -1,13 +1,15 @@
 import type { Command } from "commander";
+import type { CopyInOptions, CopyOptions } from "../../engine/copying/cp.ts";
 import type { Context } from "../context.ts";
+import { type CopyEndpoint, parseCopyEndpoint } from "../copy-endpoint.ts";
 import { logWarnings } from "../log.ts";
 import { writeAll } from "../output.ts";
-import { withSession } from "../session.ts";
-import { platformOption, type SourceChoice } from "../settings.ts";
-import { refuseTerminalOutput, usageError } from "../usage.ts";
+import { type Session, withSession } from "../session.ts";
+import { platformOption, type SourceChoice, type TreeChoice, treeTypeOption } from "../settings.ts";
+import { refuseTerminalInput, refuseTerminalOutput, usageError } from "../usage.ts";
 import { verb } from "../verb.ts";
 
-interface CpOptions extends SourceChoice {
+interface CpOptions extends SourceChoice, TreeChoice {
   readonly archive?: true;
   readonly followLink?: true;
 }
@@ -15,42 +17,81 @@ interface CpOptions extends SourceChoice {
 export function cpCommand(context: Context): Command {
   return verb({
     name: "cp",
-    summary: "Copy files out of an image, without a mount",
+    summary: "Copy files between a container, or out of an image, and this machine",
     details:
       "By the rules of `docker cp`: what is copied goes into DEST if that is a directory, else it becomes DEST; a " +
-      "directory whose path ends in `/.` gives its content. Modes and times are kept; everything is yours, unless " +
-      "--archive says otherwise. With `-` as DEST a tar goes to stdout. The path begins at the last `:/`.",
+      "directory whose path ends in `/.` gives its content. Modes and times are kept. Nothing needs to run or to be " +
+      "mounted, and symlinks of a container or image never lead outside of it. Out of one everything becomes yours, " +
+      "unless --archive says otherwise; into one owners are kept. With `-` a tar goes to stdout, or comes from stdin. The path " +
+      "of an image begins at the last `:/`.",
     examples: [
-      "layerfs cp nginx:/etc/nginx conf",
-      "layerfs cp oci:layout:latest:/etc/os-release .",
+      "layerfs cp web:/etc/nginx conf",
+      "layerfs cp nginx.conf web:/etc/nginx/",
       "layerfs cp docker-archive:images.tar:/usr/share/. - | tar -t",
     ],
   })
-    .argument("<image:path>", "an image, or a source such as oci:DIR[:TAG], then `:` and a path from its root")
-    .argument("<dest>", "a file or directory of this machine, or `-`")
-    .option("-a, --archive", "keep owners, which takes root")
-    .option("-L, --follow-link", "where the path is a symlink, copy what it leads to inside the image")
+    .argument(
+      "<source>",
+      "CONTAINER:PATH, IMAGE:/PATH (also a source such as oci:DIR[:TAG]:/PATH), a path of this machine, or `-`",
+    )
+    .argument("<dest>", "a path of this machine, CONTAINER:PATH, or `-`")
+    .option(
+      "-a, --archive",
+      "out: keep owners, which takes root; in: all becomes the container's user's, if it has one",
+    )
+    .option("-L, --follow-link", "where the source is a symlink, copy what it leads to")
+    .addOption(treeTypeOption())
     .addOption(platformOption())
-    .action(async (text: string, destination: string, options: CpOptions, command: Command) => {
-      const { image, path } = parseImagePath(text);
-      const { platform, archive: keepOwners, followLink } = options;
-      if (destination === "-") refuseTerminalOutput(context.stdout, "redirect it, or name a destination");
-      await withSession(context, command, async (session) => {
-        const { engine, stdout, signal } = session;
-        const call = { platform, keepOwners, followLink, signal };
-        if (destination === "-") return await writeAll(stdout, engine.copyTar(image, path, call), signal);
-        const copied = await engine.copyOut(image, path, destination, call);
-        logWarnings(session.log, copied.target, copied.warnings);
-        await session.print(copied, () => "");
-      });
+    .action(async (from: string, to: string, options: CpOptions, command: Command) => {
+      const [source, destination] = [parseCopyEndpoint(from), parseCopyEndpoint(to)];
+      const run =
+        source.kind === "tree"
+          ? copyOut(context, source, destination, options)
+          : copyIn(context, source, destination, options);
+      await withSession(context, command, run);
     });
 }
 
-const TRANSPORTS = /^(docker-archive|oci|oci-archive|dir|docker|docker-root)$/;
+type TreeEndpoint = Extract<CopyEndpoint, { kind: "tree" }>;
 
-function parseImagePath(text: string): { readonly image: string; readonly path: string } {
-  const colon = text.lastIndexOf(":/");
-  const image = text.slice(0, colon);
-  if (colon > 0 && !TRANSPORTS.test(image)) return { image, path: text.slice(colon + 1) };
-  throw usageError(`${text}: expected IMAGE:/PATH`, "the path begins with the last `:/`, such as nginx:/etc/hosts");
+function copyOut(
+  { stdout }: Context,
+  { name, path }: TreeEndpoint,
+  destination: CopyEndpoint,
+  { archive: keepOwners, followLink, platform, type }: CpOptions,
+): (session: Session) => Promise<void> {
+  if (destination.kind === "tree") throw usageError("copying between containers is not supported");
+  if (destination.kind === "stdio") refuseTerminalOutput(stdout, "redirect it, or name a destination");
+  return async (session) => {
+    const { engine, signal } = session;
+    const call: CopyOptions = { keepOwners, followLink, platform, type, signal };
+    if (destination.kind === "stdio") return await writeAll(stdout, engine.copyTar(name, path, call), signal);
+    const copied = await engine.copyOut(name, path, destination.path, call);
+    logWarnings(session.log, copied.target, copied.warnings);
+    await session.print(copied, () => "");
+  };
+}
+
+function copyIn(
+  { stdin }: Context,
+  source: Exclude<CopyEndpoint, TreeEndpoint>,
+  destination: CopyEndpoint,
+  { archive: keepOwners, followLink, type }: CpOptions,
+): (session: Session) => Promise<void> {
+  if (destination.kind !== "tree") {
+    throw usageError("must specify at least one container source", "write CONTAINER:PATH or IMAGE:/PATH");
+  }
+  if (type === "image") throw usageError("nothing can be copied into an image", "create a container of it");
+  if (source.kind === "stdio") refuseTerminalInput(stdin, "a tar", "pipe one into it, or name a source");
+  const { name, path } = destination;
+  return async (session) => {
+    const { engine, signal } = session;
+    const call: CopyInOptions = { keepOwners, followLink, signal };
+    const copied =
+      source.kind === "stdio"
+        ? await engine.copyTarIn(name, stdin as AsyncIterable<Uint8Array>, path, call)
+        : await engine.copyIn(name, source.path, path, call);
+    logWarnings(session.log, name, copied.warnings);
+    await session.print(copied, () => "");
+  };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runCommand, treeNode } from "../../../test/support/command-line.ts";
+import { inOnePiece, runCommand, treeNode } from "../../../test/support/command-line.ts";
 
 async function criteria(...words: readonly string[]): Promise<unknown> {
   const { status, stderr, calls } = await runCommand(["find", "nginx", ...words]);
@@ -9,7 +9,9 @@ async function criteria(...words: readonly string[]): Promise<unknown> {
 
 describe("layerfs find", () => {
   it("prints whole paths, one a line, whatever they hold", async () => {
-    const engine = { find: async () => [treeNode({ name: "a\nb" }), treeNode({ name: Buffer.from([0xff]) })] };
+    const engine = {
+      findInPieces: () => inOnePiece([treeNode({ name: "a\nb" }), treeNode({ name: Buffer.from([0xff]) })]),
+    };
     const { stdout } = await runCommand(["find", "nginx"], { engine });
     expect(stdout).toBe("/a\\x0ab\n/\\xff\n");
     expect((await runCommand(["find", "nginx", "-l"], { engine })).stdout).toMatch(/^MODE .*\n-rw-r--r-- .*a\\x0ab\n/);

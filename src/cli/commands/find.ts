@@ -2,8 +2,7 @@ import { type Command, Option } from "commander";
 import type { FindOptions } from "../../engine/look/find-nodes.ts";
 import type { Context } from "../context.ts";
 import { parseDepth, parseKinds, parseNewer, parsePerm, parseSizeTest } from "../find-words.ts";
-import { untilAborted } from "../interruption.ts";
-import { renderNodes } from "../render/nodes.ts";
+import { printNodes } from "../print-nodes.ts";
 import { withSession } from "../session.ts";
 import { layerOption, platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { usageError } from "../usage.ts";
@@ -59,8 +58,8 @@ export function findCommand(context: Context): Command {
       await withSession(context, command, async (session) => {
         const { engine, signal } = session;
         const criteria = { name, kinds, size, newer: newer ?? newermt, mode, layer, ...depths, platform, signal };
-        const nodes = await untilAborted(engine.find(image, path, criteria), signal);
-        await session.print(nodes, () => renderNodes(nodes, { long: words.long ?? false, paths: true }));
+        const pieces = engine.findInPieces(image, path, criteria);
+        await printNodes(session, pieces, { long: words.long ?? false, paths: true });
       });
     });
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import type { ImageFilters } from "../../engine/engine.ts";
+import type { ImageFilters } from "../../engine/images/list-images.ts";
 import type { Context } from "../context.ts";
 import { addImageFilter } from "../image-filters.ts";
 import { untilAborted } from "../interruption.ts";

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import type { ContainerInspection } from "../../engine/containers/inspect-container.ts";
-import type { ImageInspection } from "../../engine/engine.ts";
+import type { ImageInspection } from "../../engine/images/inspect-image.ts";
 import { parseSourceName } from "../../source/source-name.ts";
 import type { Context } from "../context.ts";
 import { forEachOperand, throwFailures } from "../operands.ts";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { Context } from "../context.ts";
 import { untilAborted } from "../interruption.ts";
+import { printNodes } from "../print-nodes.ts";
 import { renderChangeList, renderLongChanges } from "../render/changes.ts";
-import { renderNodes } from "../render/nodes.ts";
 import { withSession } from "../session.ts";
 import { layerOption, platformOption, READ_OPERAND, type SourceChoice } from "../settings.ts";
 import { verb } from "../verb.ts";
@@ -40,9 +40,8 @@ export function lsCommand(context: Context): Command {
         return await listChanges(context, command, image, path, options);
       await withSession(context, command, async (session) => {
         const { engine, signal } = session;
-        const listed = engine.list(image, path, { recursive, platform: options.platform, signal });
-        const nodes = await untilAborted(listed, signal);
-        await session.print(nodes, () => renderNodes(nodes, { long: options.long ?? false, paths: recursive }));
+        const pieces = engine.listInPieces(image, path, { recursive, platform: options.platform, signal });
+        await printNodes(session, pieces, { long: options.long ?? false, paths: recursive });
       });
     });
 }

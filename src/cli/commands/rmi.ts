@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { isLayerfsError } from "../../core/errors.ts";
-import type { RemovedImage } from "../../engine/engine.ts";
+import type { RemovedImage } from "../../engine/images/remove-image.ts";
 import type { Context } from "../context.ts";
 import { forEachOperand, throwFailures } from "../operands.ts";
 import { withSession } from "../session.ts";

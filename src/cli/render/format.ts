@@ -1,5 +1,5 @@
 import { usageError } from "../usage.ts";
-import { toIndentedJSON } from "./json.ts";
+import { toIndentedItem, toIndentedJSON } from "./json.ts";
 import { parseTemplate, renderTemplate, type Template } from "./template.ts";
 
 export type Format =
@@ -31,6 +31,24 @@ export function formatResult(
   const found = fields();
   const rows = Array.isArray(found) ? found : [found];
   return rows.map((row) => `${renderTemplate(format.template, row)}\n`).join("");
+}
+
+/** As `formatResult` of an array, whose items come some at a time. `table` draws each piece by itself. */
+export async function* formatPieces<T>(
+  format: Format,
+  pieces: AsyncIterable<readonly T[]>,
+  table: (items: readonly T[]) => string,
+): AsyncGenerator<string> {
+  if (format.kind === "json") {
+    let before = "[\n";
+    for await (const piece of pieces) {
+      yield before + piece.map(toIndentedItem).join(",\n");
+      before = ",\n";
+    }
+    yield before === ",\n" ? "\n]\n" : "[]\n";
+    return;
+  }
+  for await (const piece of pieces) yield formatResult(format, piece, () => table(piece));
 }
 
 /** Whether a template has the field, itself or one below it. */

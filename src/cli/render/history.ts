@@ -1,5 +1,5 @@
 import { printable } from "../../core/errors.ts";
-import type { HistoryStep } from "../../engine/engine.ts";
+import type { HistoryStep } from "../../engine/images/history.ts";
 import { humanAge } from "./duration.ts";
 import { shortID } from "./image-id.ts";
 import { humanSize } from "./size.ts";

@@ -1,4 +1,4 @@
-import type { ImageSummary } from "../../engine/engine.ts";
+import type { ImageSummary } from "../../engine/images/list-images.ts";
 import { createdAt, humanAge } from "./duration.ts";
 import { shortID } from "./image-id.ts";
 import { humanSize } from "./size.ts";

@@ -10,6 +10,11 @@ export function toIndentedJSON(value: unknown): string {
   return JSON.stringify(plain(value), null, 2);
 }
 
+/** The lines that `toIndentedJSON` has for an item of an array, without the comma. */
+export function toIndentedItem(value: unknown): string {
+  return `  ${toIndentedJSON(value).replaceAll("\n", "\n  ")}`;
+}
+
 /** Done before JSON.stringify, whose replacer sees a Buffer only after its own toJSON. */
 function plain(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return isUtf8(value) ? value.toString("utf8") : { base64: value.toString("base64") };

@@ -120,7 +120,7 @@ async function layerOf(
   );
   const { maxLayerSize, ignoreOwners } = stores;
   const settings = { pool, parent, cacheID, workName, maxLayerSize, ignoreOwners, signal };
-  return await makeLayer(stores.layers, changedLayer(stores, held), settings);
+  return await makeLayer(stores.layers, changedLayer(stores, container, held), settings);
 }
 
 /** In Docker's words. */

@@ -4,11 +4,24 @@ import { LayerfsError } from "../../core/errors.ts";
 import { familiarString } from "../../core/reference.ts";
 import { readParents } from "../../image/metadata.ts";
 import { isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
-import type { HistoryStep, ReadOptions } from "../engine.ts";
+import type { ReadOptions } from "../engine.ts";
 import type { OpenedImage } from "../source.ts";
 import type { Stores } from "../stores.ts";
 import { layerSizes } from "./layer-size.ts";
 import { openStoredImage } from "./stored-image.ts";
+
+/** A step in the making of an image. */
+export interface HistoryStep {
+  /** The image that the step ended with, where it is in the store; the newest step's is the image itself. */
+  readonly id: Digest | null;
+  /** RFC 3339; null where the history does not tell. */
+  readonly created: string | null;
+  readonly createdBy: string;
+  /** Bytes of content of the layer that it made; 0 if it made none. */
+  readonly size: number;
+  readonly comment: string;
+  readonly tags: readonly string[];
+}
 
 /**
  * The steps that made an image, the newest first. As Docker has it (moby, daemon/images/image_history.go), the ids are

@@ -1,15 +1,45 @@
 import type { ImageConfig } from "../../core/config.ts";
 import type { Digest } from "../../core/digest.ts";
 import { familiarName, familiarString } from "../../core/reference.ts";
+import type { RunConfigDocument } from "../../core/run-config.ts";
 import { normaliseRunConfig } from "../../core/run-config.ts";
 import { goTime, NO_TIME } from "../../core/timespec.ts";
 import { readLastTagTime, readParents } from "../../image/metadata.ts";
 import { isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
-import type { ImageInspection, ReadOptions } from "../engine.ts";
+import type { ReadOptions } from "../engine.ts";
 import type { OpenedImage } from "../source.ts";
 import type { Stores } from "../stores.ts";
 import { layerSizes } from "./layer-size.ts";
 import { openStoredImage } from "./stored-image.ts";
+
+/** One image as `docker inspect` of Docker 20.10 shows it: the same fields in the same order. */
+export interface ImageInspection {
+  readonly Id: Digest;
+  readonly RepoTags: readonly string[];
+  readonly RepoDigests: readonly string[];
+  /** The image that this one was committed or built on here, else empty. */
+  readonly Parent: string;
+  readonly Comment: string;
+  readonly Created: string;
+  readonly Container: string;
+  readonly ContainerConfig: RunConfigDocument;
+  readonly DockerVersion: string;
+  readonly Author: string;
+  readonly Config: RunConfigDocument | null;
+  readonly Architecture: string;
+  readonly Variant?: string;
+  readonly Os: string;
+  readonly OsVersion?: string;
+  /** Bytes of the content of all its layers. */
+  readonly Size: number;
+  readonly VirtualSize: number;
+  /** Of an image in a source: no data, and no name. */
+  readonly GraphDriver: { readonly Data: Readonly<Record<string, string>> | null; readonly Name: string };
+  /** DiffIDs, lowest first. */
+  readonly RootFS: { readonly Type: string; readonly Layers?: readonly Digest[] };
+  /** The first year for an image that `tag` never named. */
+  readonly Metadata: { readonly LastTagTime: string };
+}
 
 /** Everything that is known of an image, in Docker's words (moby, daemon/images/image_inspect.go). */
 export function inspectImage(stores: Stores, text: string): ImageInspection {

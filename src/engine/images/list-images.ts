@@ -8,8 +8,38 @@ import { readParents } from "../../image/metadata.ts";
 import { type ImageTag, isDigestName, readRepositories, tagsOf } from "../../image/repositories.ts";
 import { resolveImage } from "../../image/resolve.ts";
 import { readChain } from "../../layer/store.ts";
-import type { ImageFilters, ImageSummary } from "../engine.ts";
 import type { Stores } from "../stores.ts";
+
+/** Which images to list: those that meet all that is given. */
+export interface ImageFilters {
+  /** Intermediate images too: nameless ones that others were built on. */
+  readonly all?: boolean | undefined;
+  /** True: only images without a tag that no other was built on. False: only images with a name. */
+  readonly dangling?: boolean | undefined;
+  /** `KEY` or `KEY=VALUE`; all of them. */
+  readonly labels?: readonly string[] | undefined;
+  /** Made before this image, or after it. */
+  readonly before?: string | undefined;
+  readonly since?: string | undefined;
+  /** Globs as of Go's path.Match; a name must match one of them, with its tag or without. */
+  readonly references?: readonly string[] | undefined;
+  /** Made before this time. */
+  readonly until?: Timespec | undefined;
+}
+
+/** A row of `docker images`: one a tag, and where its repository has several digests, one for each of them. */
+export interface ImageSummary {
+  readonly id: Digest;
+  /** `null` for all three: a dangling image. */
+  readonly repository: string | null;
+  /** `null` with a repository: a name that is known by its digest only. */
+  readonly tag: string | null;
+  readonly digest: string | null;
+  /** RFC 3339, as in the config; null where the config has none. */
+  readonly created: string | null;
+  /** Bytes of the content of all its layers. */
+  readonly size: number;
+}
 
 /**
  * Newest first; equal times by id, so that the order is stable. Images that are damaged or whose layers are not all

@@ -10,9 +10,13 @@ import { resolveImage } from "../../image/resolve.ts";
 import { createLease } from "../../layer/lease.ts";
 import { removeUnused } from "../../layer/remove.ts";
 import { exclusively } from "../../layer/store.ts";
-import type { RemovedImage } from "../engine.ts";
 import { recoverAll } from "../recover.ts";
 import type { Stores } from "../stores.ts";
+
+export interface RemovedImage {
+  /** In order, as `docker rmi` prints them: "Untagged: …", "Deleted: …". */
+  readonly steps: readonly { readonly kind: "untagged" | "deleted"; readonly name: string }[];
+}
 
 type Step = RemovedImage["steps"][number];
 

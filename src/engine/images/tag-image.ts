@@ -1,3 +1,4 @@
+import type { Digest } from "../../core/digest.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import {
   familiarName,
@@ -10,9 +11,14 @@ import { writeLastTagTime } from "../../image/metadata.ts";
 import { readRepositories, withName, writeRepositories } from "../../image/repositories.ts";
 import { resolveImage } from "../../image/resolve.ts";
 import { exclusively } from "../../layer/store.ts";
-import type { TaggedImage } from "../engine.ts";
 import { recoverAll } from "../recover.ts";
 import type { Stores } from "../stores.ts";
+
+export interface TaggedImage {
+  readonly id: Digest;
+  /** Familiar name with its tag, such as `nginx:latest`. */
+  readonly name: string;
+}
 
 /** Gives an image one more name; another image that had it loses it. Durable when it returns. */
 export async function tagImage(stores: Stores, source: string, target: string): Promise<TaggedImage> {

@@ -6,6 +6,7 @@ import type { DuplicatePath } from "../../view/merged-tree.ts";
 import type { LeafNode, PlacedNode } from "../../view/node.ts";
 import type { ReadOptions, TreeNode } from "../engine.ts";
 import { readStack, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
+import { readTogether } from "../tree/read-together.ts";
 import { describeNode } from "./describe-node.ts";
 
 export interface ChangesOptions extends ReadOptions {
@@ -42,15 +43,13 @@ export function listChanges(finder: StackFinder, path: string, options: ChangesO
       throw new LayerfsError("NOT_FOUND", `there is no layer ${layer + 1}: the image has ${layers.length}`);
     }
     const read = layers.slice(0, layer === undefined ? undefined : layer + 1);
+    const { signal } = options;
     const duplicates: DuplicatePath[] = [];
-    const merged = await mergeWithChanges(
-      read.map((each) => each.entries()),
-      {
-        signal: options.signal,
-        withLowest: layer === 0,
-        onDuplicate: (duplicate) => duplicates.push(duplicate),
-      },
-    );
+    const merged = await mergeWithChanges(readTogether(read, signal), {
+      signal,
+      withLowest: layer === 0,
+      onDuplicate: (duplicate) => duplicates.push(duplicate),
+    });
     tellDuplicates(finder.call, duplicates);
     return select(merged, path, options);
   });

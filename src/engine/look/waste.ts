@@ -2,11 +2,12 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../../core/digest.ts";
 import { type Efficiency, type EfficiencyMeter, efficiencyMeter } from "../../view/efficiency.ts";
 import { walk } from "../../view/lookup.ts";
-import { type DuplicatePath, type HiddenNode, type LayerEntry, mergeLayers } from "../../view/merged-tree.ts";
+import { type DuplicatePath, type HiddenNode, type LayerEntries, mergeLayers } from "../../view/merged-tree.ts";
 import type { PlacedNode } from "../../view/node.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { ImageLayer } from "../tree/image-layer.ts";
 import { type LayerStack, readStack, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
+import { readTogether } from "../tree/read-together.ts";
 import { keyOf, wantedFiles } from "../tree/tree-contents.ts";
 
 export interface WasteOptions extends ReadOptions {
@@ -62,15 +63,17 @@ export function findWaste(finder: StackFinder, options: WasteOptions): Promise<W
     const meter = efficiencyMeter();
     const sizes = stack.layers.map(() => 0);
     const hiding = new Hiding();
+    const { signal } = options;
     const doubled: DuplicatePath[] = [];
-    const tree = await mergeLayers(
-      stack.layers.map((layer, index) => measured(layer, meter, (bytes) => (sizes[index]! += bytes))),
-      {
-        signal: options.signal,
-        onHidden: (hidden) => hiding.add(hidden),
-        onDuplicate: (duplicate) => doubled.push(duplicate),
+    const tree = await mergeLayers(metered(stack.layers, meter, signal), {
+      signal,
+      onEntry: (entry, layer) => {
+        meter.add(entry);
+        sizes[layer]! += entry.size;
       },
-    );
+      onHidden: (hidden) => hiding.add(hidden),
+      onDuplicate: (duplicate) => doubled.push(duplicate),
+    });
     tellDuplicates(finder.call, doubled);
     const root: PlacedNode = { path: "", node: tree.root };
     const hidden = hiding.files(root);
@@ -91,16 +94,14 @@ export function findWaste(finder: StackFinder, options: WasteOptions): Promise<W
   });
 }
 
-async function* measured(
-  layer: ImageLayer,
+async function* metered(
+  layers: readonly ImageLayer[],
   meter: EfficiencyMeter,
-  onBytes: (bytes: number) => void,
-): AsyncGenerator<LayerEntry> {
-  meter.layer();
-  for await (const item of layer.entries()) {
-    meter.add(item.entry);
-    onBytes(item.entry.size);
-    yield item;
+  signal: AbortSignal | undefined,
+): AsyncGenerator<LayerEntries> {
+  for await (const entries of readTogether(layers, signal)) {
+    meter.layer();
+    yield entries;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Digest } from "../../core/digest.ts";
+import type { LayerEntries } from "../../view/merged-tree.ts";
 import type { ReadableLayer } from "../../view/view.ts";
 import type { PassedEntry, Wants } from "./layer-pass.ts";
 
@@ -16,6 +17,8 @@ export interface ImageLayer extends ReadableLayer {
    * their digest; null where nothing can be told, so that nothing may be kept of it.
    */
   identity(): string | null;
+  /** As `entries`, read at once: layers that are asked one after the other are read beside each other. */
+  readEntries(signal?: AbortSignal): Promise<LayerEntries>;
   /** Reads the layer once, in the order of its tar, with the bytes of the files that are wanted. */
   pass(wants: Wants, signal?: AbortSignal): AsyncIterable<PassedEntry>;
 }

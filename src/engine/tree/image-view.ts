@@ -1,9 +1,11 @@
 import { chainIDs } from "../../core/chain-id.ts";
 import { digestHex, digestOf } from "../../core/digest.ts";
-import { union, type View, viewOf } from "../../view/view.ts";
+import { type DuplicatePath, mergeLayers } from "../../view/merged-tree.ts";
+import { type View, viewOf } from "../../view/view.ts";
 import type { ImageLayer } from "./image-layer.ts";
 import type { IndexCache } from "./layer-index/cache.ts";
 import { decodeTree, encodeTree } from "./layer-index/tree-codec.ts";
+import { readTogether } from "./read-together.ts";
 
 /** What calls that look into an image are given besides. */
 export interface LookOptions {
@@ -16,20 +18,28 @@ export interface ImageViewOptions extends LookOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The view of an image's layers, lowest first: the tree that was kept of the same ones, else a union of them. */
+/**
+ * The view of an image's layers, lowest first: the tree that was kept of the same ones, else a union of them. Either way
+ * nodes are read out of a record, which takes a fraction of the memory that they would.
+ */
 export async function imageView(
   layers: readonly ImageLayer[],
   { cache, naming, signal }: ImageViewOptions,
 ): Promise<View> {
   const key = treeKey(layers, naming);
-  const record = key === null ? null : (cache?.read("trees", key) ?? null);
-  if (record !== null) {
-    const { tree, duplicates } = decodeTree(record);
-    return viewOf(tree, layers, duplicates);
-  }
-  const view = await union(layers, { signal });
-  if (key !== null) cache?.write("trees", key, encodeTree(view));
-  return view;
+  const known = key === null ? null : (cache?.read("trees", key) ?? null);
+  if (known !== null) return viewOfRecord(known, layers);
+  const duplicates: DuplicatePath[] = [];
+  const onDuplicate = (duplicate: DuplicatePath): void => void duplicates.push(duplicate);
+  const tree = await mergeLayers(readTogether(layers, signal), { signal, onDuplicate });
+  const record = encodeTree({ tree, duplicates });
+  if (key !== null) cache?.write("trees", key, record);
+  return viewOfRecord(Buffer.concat(record), layers);
+}
+
+function viewOfRecord(record: Buffer, layers: readonly ImageLayer[]): View {
+  const { tree, duplicates } = decodeTree(record);
+  return viewOf(tree, layers, duplicates);
 }
 
 function treeKey(layers: readonly ImageLayer[], naming: ImageViewOptions["naming"]): string | null {

@@ -66,6 +66,20 @@ export async function* passTar(
   }
 }
 
+/** Tells `observer` of all entries of a tar, whose files' bytes nobody wants. */
+export async function indexTar(
+  tar: AsyncIterable<Buffer>,
+  signal: AbortSignal | undefined,
+  observer: EntryObserver,
+): Promise<void> {
+  const reader = tarReader(new EntryMeter(observer));
+  for await (const chunk of tar) {
+    throwIfCancelled(signal);
+    reader.write(chunk);
+  }
+  reader.end();
+}
+
 type Event =
   | { readonly kind: "entry"; readonly entry: TarEntry; readonly storedName: Buffer; readonly isWanted: boolean }
   | { readonly kind: "bytes"; readonly hole: number; readonly bytes: Buffer }
@@ -82,24 +96,54 @@ async function* contentFrom(
   }
 }
 
-class Events implements TarHandler {
-  readonly #nameEntry: NameEntry;
-  readonly #wants: Wants;
-  readonly #observer: EntryObserver | undefined;
-  #queue: Event[] = [];
-  #at = 0;
+/** Tells an observer of each entry, with where its payload is and the checksum of it. */
+class EntryMeter implements TarHandler {
+  readonly #observer: EntryObserver;
   #entry: TarEntry | null = null;
-  #isWanted = false;
-  #end = 0;
   /** Offset in the tar of what comes next. */
   #offset = 0;
   #payloadOffset = 0;
   #checksum = 0;
 
+  constructor(observer: EntryObserver) {
+    this.#observer = observer;
+  }
+
+  raw(bytes: Buffer): void {
+    this.#offset += bytes.length;
+  }
+
+  entry(entry: TarEntry): void {
+    this.#entry = entry;
+    this.#payloadOffset = this.#offset;
+    this.#checksum = 0;
+  }
+
+  payload(bytes: Buffer): void {
+    this.#offset += bytes.length;
+    this.#checksum = crc32(bytes, this.#checksum);
+  }
+
+  endEntry(): void {
+    const entry = this.#entry as TarEntry;
+    this.#observer.entry({ entry, payloadOffset: this.#payloadOffset, checksum: this.#checksum });
+  }
+}
+
+class Events implements TarHandler {
+  readonly #nameEntry: NameEntry;
+  readonly #wants: Wants;
+  readonly #meter: EntryMeter | null;
+  #queue: Event[] = [];
+  #at = 0;
+  #entry: TarEntry | null = null;
+  #isWanted = false;
+  #end = 0;
+
   constructor(nameEntry: NameEntry, wants: Wants, observer: EntryObserver | undefined) {
     this.#nameEntry = nameEntry;
     this.#wants = wants;
-    this.#observer = observer;
+    this.#meter = observer === undefined ? null : new EntryMeter(observer);
   }
 
   take(): Event | undefined {
@@ -112,22 +156,20 @@ class Events implements TarHandler {
   }
 
   raw(bytes: Buffer): void {
-    this.#offset += bytes.length;
+    this.#meter?.raw(bytes);
   }
 
   entry(entry: TarEntry): void {
+    this.#meter?.entry(entry);
     const storedName = this.#nameEntry(entry);
     this.#isWanted = entry.kind === "file" && this.#wants(entry, storedName);
     this.#entry = entry;
     this.#end = 0;
-    this.#payloadOffset = this.#offset;
-    this.#checksum = 0;
     this.#queue.push({ kind: "entry", entry, storedName, isWanted: this.#isWanted });
   }
 
   payload(bytes: Buffer, position: number): void {
-    this.#offset += bytes.length;
-    if (this.#observer !== undefined) this.#checksum = crc32(bytes, this.#checksum);
+    this.#meter?.payload(bytes);
     if (!this.#isWanted) return;
     // The chunk that they are part of may be used again while they are still looked at.
     this.#queue.push({ kind: "bytes", hole: position - this.#end, bytes: Buffer.from(bytes) });
@@ -135,9 +177,9 @@ class Events implements TarHandler {
   }
 
   endEntry(): void {
-    const entry = this.#entry as TarEntry;
-    this.#observer?.entry({ entry, payloadOffset: this.#payloadOffset, checksum: this.#checksum });
+    this.#meter?.endEntry();
     if (!this.#isWanted) return;
-    this.#queue.push({ kind: "bytes", hole: entry.size - this.#end, bytes: NO_BYTES }, { kind: "end" });
+    const { size } = this.#entry as TarEntry;
+    this.#queue.push({ kind: "bytes", hole: size - this.#end, bytes: NO_BYTES }, { kind: "end" });
   }
 }

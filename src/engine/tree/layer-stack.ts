@@ -63,13 +63,31 @@ export function readStack<T>(finder: StackFinder, read: (stack: LayerStack) => P
   });
 }
 
-/** As `readStack` for what is read piece by piece; the image is closed with the last piece, or when the reader has enough. */
+/** What is read piece by piece. */
+type Pieces<T> = AsyncIterable<T> | Iterable<T>;
+
+/** As `readStack` for what is then read piece by piece; the image is closed with the last piece, or when the reader has enough. */
+export function openPieces<T>(
+  finder: StackFinder,
+  begin: (stack: LayerStack) => Pieces<T> | Promise<Pieces<T>>,
+): Promise<AsyncGenerator<T>> {
+  return openStack(finder, async (stack) => closing(stack, await begin(stack)));
+}
+
+/** The same, opened when the first piece is asked for. */
 export async function* streamStack<T>(
   finder: StackFinder,
-  read: (stack: LayerStack) => AsyncIterable<T>,
+  begin: (stack: LayerStack) => Pieces<T> | Promise<Pieces<T>>,
 ): AsyncGenerator<T> {
-  await using stack = await openStack(finder, (opened) => opened);
-  yield* read(stack);
+  yield* await openPieces(finder, begin);
+}
+
+async function* closing<T>(opened: AsyncDisposable, pieces: Pieces<T>): AsyncGenerator<T> {
+  try {
+    yield* pieces;
+  } finally {
+    await opened[Symbol.asyncDispose]();
+  }
 }
 
 /** Does nothing where there are none. */

@@ -1,5 +1,5 @@
 import { decompress } from "../../compression/decompress.ts";
-import { type Digest, digestHex } from "../../core/digest.ts";
+import { type Digest, digestAlgorithm, digestHex } from "../../core/digest.ts";
 import { LayerfsError, withObject } from "../../core/errors.ts";
 import type { Layer } from "../../core/image.ts";
 import { mismatch, verified } from "../../core/verified.ts";
@@ -14,7 +14,7 @@ import { indexedContent, keepFile, keptFile, MAX_KEPT_FILE } from "./layer-index
 import { canRestart, inflateAll } from "./layer-index/inflate.ts";
 import { type LayerRecorder, layerRecorder, recordedEntries, recordedPoints } from "./layer-index/record.ts";
 import { storedCompression, streamStored } from "./layer-index/stored-bytes.ts";
-import { type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
+import { indexTar, type PassedEntry, passTar, type Wants } from "./layer-pass.ts";
 
 /*
  * A layer of a source has no store that knows its files by their names. Its entries are told apart by their number in
@@ -39,6 +39,24 @@ const MAX_ENTRIES = 4_000_000;
 export function layerEntries(layer: Layer, options: LayerReadOptions): LayerEntries {
   const known = options.cache ? recordedEntries(options.cache, layer.diffID) : null;
   return known === null ? layerPass(layer, () => false, options) : named(known.all());
+}
+
+/**
+ * As `layerEntries`, but the layer is read at once, so that others can be read meanwhile. Its entries wait in a compact
+ * form; a layer with too many for that is read again when they are asked for.
+ */
+export async function readEntries(layer: Layer, options: LayerReadOptions): Promise<LayerEntries> {
+  const { cache = null, signal } = options;
+  const known = cache === null ? null : recordedEntries(cache, layer.diffID);
+  if (known !== null) return named(known.all());
+  const recorder = layerRecorder(cache, layer, canRestartIn(layer));
+  try {
+    await indexTar(verifiedTar(layer, recorder, options), signal, recorder);
+  } catch (error) {
+    throw withObject(error, `layer ${layer.diffID}`);
+  }
+  const found = recorder.finish();
+  return found === null ? layerEntries(layer, options) : named(found.all());
 }
 
 /** The bytes of the file with this stored name, holes of a sparse file as zeros. */
@@ -149,14 +167,15 @@ export async function* verifiedTar(
   );
   // Of a layer that is not packed one digest is enough.
   const stored =
-    blobDigest === undefined || blobDigest === diffID ? bytes : verified(bytes, { digest: blobDigest }, "layer blob");
+    blobDigest === undefined || blobDigest === diffID ? bytes : verifiedByPool(bytes, blobDigest, "layer blob");
   const tar = points === null ? decompress(stored) : inflateAll(stored, points);
-  yield* verifiedByPool(tar, diffID);
+  yield* verifiedByPool(tar, diffID, "layer");
   onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
 }
 
-/** As `verified`, but a chunk is hashed on another thread while it is looked at. A diffID here is always a SHA-256. */
-async function* verifiedByPool(source: AsyncIterable<Buffer>, digest: Digest): AsyncGenerator<Buffer> {
+/** As `verified`, but a chunk is hashed on another thread while it is looked at, if it is by SHA-256. */
+async function* verifiedByPool(source: AsyncIterable<Buffer>, digest: Digest, object: string): AsyncGenerator<Buffer> {
+  if (digestAlgorithm(digest) !== "sha256") return yield* verified(source, { digest }, object);
   using hash = threadedSha256();
   for await (const chunk of source) {
     const hashed = hash.update(chunk);
@@ -167,7 +186,7 @@ async function* verifiedByPool(source: AsyncIterable<Buffer>, digest: Digest): A
     }
   }
   const found = hash.hex();
-  if (found !== digestHex(digest)) throw mismatch("layer", digest, `its bytes have the digest sha256:${found}`);
+  if (found !== digestHex(digest)) throw mismatch(object, digest, `its bytes have the digest sha256:${found}`);
 }
 
 async function* counted(source: AsyncIterable<Uint8Array>, count: (bytes: number) => void): AsyncGenerator<Buffer> {

@@ -7,6 +7,7 @@ import { openPlainDirectory } from "../../sys/plain-path.ts";
 import type { TarEntry } from "../../tar/entry.ts";
 import { classifyEntry } from "../../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../../view/content-range.ts";
+import type { LayerEntry } from "../../view/merged-tree.ts";
 import { layerMakers } from "../explain/explain-history.ts";
 import { isThere, type StoredImage } from "../images/stored-image.ts";
 import type { Stores } from "../stores.ts";
@@ -21,13 +22,15 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
     const { tarSplit, diffID } = record;
     const directory = (): string => placeOf(stores.layers, record).directory;
     const reading: Reading = (open) => untilRemoved(stores, image, open);
+    const entries = (): AsyncGenerator<LayerEntry> => reading(() => storedEntries(tarSplit));
     return {
       diffID,
       blobDigest: null,
       storedSize: null,
       createdBy: makers[index]?.createdBy ?? null,
       identity: () => fileIdentity(tarSplit),
-      entries: () => reading(() => storedEntries(tarSplit)),
+      entries,
+      readEntries: async () => entries(),
       content: (name, range) => reading(() => storedContent(directory(), name, range)),
       pass: (wants) => reading(() => storedPass(tarSplit, directory(), wants, reading)),
     };

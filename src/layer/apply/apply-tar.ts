@@ -22,6 +22,10 @@ export interface ApplyTarOptions {
   /** Takes tar-split's JSON lines as they are made; the tar is read on once it has resolved. */
   readonly onSplit?: (lines: Buffer) => Promise<void> | void;
   readonly signal?: AbortSignal | undefined;
+  /** It is any tar and no layer: no name is a whiteout, and of equal names the last one counts. */
+  readonly plain?: boolean;
+  /** What to take in place of each entry; its content stays. */
+  readonly change?: (entry: TarEntry) => TarEntry;
 }
 
 /** More entries than any image has; a bound on the memory that the check for duplicates takes. */
@@ -39,7 +43,7 @@ export async function applyTar(
 ): Promise<AppliedTar> {
   const hash = createHash("sha256");
   const split = options.onSplit === undefined ? null : splitRecorder();
-  const applier = new EntryApplier(writer, split, options.space);
+  const applier = new EntryApplier(writer, split, options);
   const reader = tarReader(applier);
   for await (const chunk of tar) {
     if (options.signal?.aborted) throw new LayerfsError("CANCELLED", "the layer was not finished: cancelled");
@@ -61,13 +65,15 @@ class EntryApplier {
   readonly #writer: LayerWriter;
   readonly #split: SplitRecorder | null;
   readonly #space: SpaceGuard;
+  readonly #change: ((entry: TarEntry) => TarEntry) | undefined;
   readonly #changes: { add(entry: TarEntry): Effect };
 
-  constructor(writer: LayerWriter, split: SplitRecorder | null, space: SpaceGuard) {
+  constructor(writer: LayerWriter, split: SplitRecorder | null, { space, plain = false, change }: ApplyTarOptions) {
     this.#writer = writer;
     this.#split = split;
     this.#space = space;
-    this.#changes = changeset(writer, { duplicates: "refuse" });
+    this.#change = change;
+    this.#changes = changeset(writer, { duplicates: plain ? "last-wins" : "refuse", plain });
   }
 
   raw(bytes: Buffer): void {
@@ -82,7 +88,7 @@ class EntryApplier {
       );
     }
     this.#space.node();
-    const effect = this.#changes.add(entry);
+    const effect = this.#changes.add(this.#change?.(entry) ?? entry);
     const isContent = entry.kind === "file" && effect.path !== null;
     if (isContent) this.size += entry.size;
     this.#split?.entry(splitName(entry, effect), splitPayload(entry, isContent));

@@ -50,6 +50,9 @@ export interface NodeWriterOptions {
 }
 
 const HERE = Buffer.from(".");
+const ZEROS = Buffer.alloc(64 * 1024);
+/** Shorter runs of zeros take no less space as a hole. */
+const LEAST_HOLE = 4096;
 /** Stands for the descriptor itself in calls that take a name below it. */
 const SELF = Buffer.alloc(0);
 
@@ -84,16 +87,17 @@ export class NodeWriter {
     return true;
   }
 
-  /** A file without a name, for `linkReserved`. The caller closes it, also after a failure. */
-  createUnnamed(at: OpenDirectory, entry: TarEntry): number {
+  /** A file without a name. The caller closes it, also after a failure. Null where the file system has no such files. */
+  createUnnamed(at: OpenDirectory, entry: TarEntry): number | null {
     const fd = tryOpenat(at.fd, HERE, O_TMPFILE | O_RDWR, 0o600);
+    if (fd === -EOPNOTSUPP) return null;
     if (fd < 0) throw systemError(fd, "create an unnamed file for", entry.name);
     this.#file = { fd, entry, inheritsGroup: at.setgid, unnamed: true, written: 0 };
     return fd;
   }
 
   write(bytes: Buffer, position: number): void {
-    if (this.#file === null) return;
+    if (this.#file === null || isHole(bytes)) return;
     pwrite(this.#file.fd, bytes, position);
     this.#file.written = Math.max(this.#file.written, position + bytes.length);
   }
@@ -108,7 +112,8 @@ export class NodeWriter {
       const { uid, gid, mode } = file.entry;
       const owned = uid === this.#uid && gid === this.#gid && !file.inheritsGroup;
       if (!owned) this.#chown(() => fchownat(file.fd, SELF, uid, gid), file.entry);
-      if (!owned || (mode & (0o7000 | this.#umask)) !== 0) fchmod(file.fd, mode & 0o7777);
+      const hasMode = owned && !file.unnamed && (mode & (0o7000 | this.#umask)) === 0;
+      if (!hasMode) fchmod(file.fd, mode & 0o7777);
       this.#setXattrs(file.entry, (key, value) => trySetXattrOf(file.fd, key, value));
       futimens(file.fd, file.entry.mtime);
     } finally {
@@ -221,6 +226,16 @@ export class NodeWriter {
       throw refused(result, `set xattr ${key} of`, entry.name);
     }
   }
+}
+
+/** A long run of zeros, as a tar has in place of a file's holes: it is not written, and so is a hole again. */
+function isHole(bytes: Buffer): boolean {
+  if (bytes.length < LEAST_HOLE) return false;
+  for (let at = 0; at < bytes.length; at += ZEROS.length) {
+    const part = bytes.subarray(at, at + ZEROS.length);
+    if (!part.equals(part.length === ZEROS.length ? ZEROS : ZEROS.subarray(0, part.length))) return false;
+  }
+  return true;
 }
 
 /** The error of a call that needs privilege. */

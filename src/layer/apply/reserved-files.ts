@@ -2,7 +2,7 @@ import { LayerfsError } from "../../core/errors.ts";
 import { check, tryLinkDescriptor, tryOpenat } from "../../sys/at.ts";
 import { copyFileContent } from "../../sys/copy-file.ts";
 import { copyOpenAttributes } from "../../sys/copy-node.ts";
-import { ENOENT } from "../../sys/errno.ts";
+import { ENOENT, EOPNOTSUPP, systemError } from "../../sys/errno.ts";
 import { close } from "../../sys/file.ts";
 import { O_RDWR, O_TMPFILE } from "../../sys/flags.ts";
 import { fstat } from "../../sys/stat.ts";
@@ -35,7 +35,9 @@ export class ReservedFiles implements Disposable {
         `${printableKey(path)}: more than ${MAX_RESERVED} files below names reserved by aufs`,
       );
     }
-    this.#files.set(path, this.#nodes.createUnnamed(near, entry));
+    const fd = this.#nodes.createUnnamed(near, entry);
+    if (fd === null) throw systemError(-EOPNOTSUPP, "create an unnamed file for", entry.name);
+    this.#files.set(path, fd);
   }
 
   /** Gives the file a name that is free. Returns 0 or -errno. */

@@ -1,8 +1,9 @@
 import { printable } from "../../core/errors.ts";
 import type { Timespec } from "../../core/timespec.ts";
-import { readlinkat, tryLinkat, tryRenameat2, utimensat } from "../../sys/at.ts";
+import { check, readlinkat, tryLinkat, tryLinkDescriptor, tryRenameat2, tryUnlinkat, utimensat } from "../../sys/at.ts";
 import { copyNode } from "../../sys/copy-node.ts";
-import { ENOENT, systemError } from "../../sys/errno.ts";
+import { EEXIST, ENOENT, systemError } from "../../sys/errno.ts";
+import { close } from "../../sys/file.ts";
 import { readDirectory } from "../../sys/read-dir.ts";
 import { removeTree } from "../../sys/remove-tree.ts";
 import { tryStatat } from "../../sys/stat.ts";
@@ -21,8 +22,10 @@ const HERE = Buffer.from(".");
 export interface TreeTargetOptions extends NodeWriterOptions {
   /** Give the root the attributes of an implied directory, unless the layer holds an entry for it. */
   readonly implyRoot: boolean;
-  /** Give the root the time back that it had, unless the layer holds an entry for it; default: true. */
-  readonly keepRootTime?: boolean;
+  /** Give directories the times back that they had, unless the layer holds entries for them; default: true. */
+  readonly keepTimes?: boolean;
+  /** A file gets its name, and takes that of another, when it is whole: others use the tree meanwhile. */
+  readonly nameWhenWhole?: boolean;
 }
 
 /** What an archive implies without holding it. */
@@ -50,6 +53,8 @@ class TreeTarget implements LayerWriter {
   /** Files of the layers below that a hard link has brought into this one. */
   readonly #carried = new Set<string>();
   readonly #times = new Map<string, Timespec>();
+  /** The file that is being written, where it gets its name at the end. */
+  #unnamed: { readonly fd: number; readonly at: Directory; readonly name: Buffer } | null = null;
 
   constructor(rootFd: number, options: TreeTargetOptions) {
     this.#tree = new DiskTree(rootFd);
@@ -122,6 +127,7 @@ class TreeTarget implements LayerWriter {
 
   endEntry(): void {
     this.#nodes.endFile();
+    this.#nameUnnamed();
   }
 
   finish(): WrittenLayer {
@@ -135,6 +141,7 @@ class TreeTarget implements LayerWriter {
 
   [Symbol.dispose](): void {
     this.#nodes.abort();
+    if (this.#unnamed !== null) close(this.#unnamed.fd);
     this.#reserved[Symbol.dispose]();
     this.#tree[Symbol.dispose]();
   }
@@ -160,10 +167,34 @@ class TreeTarget implements LayerWriter {
   }
 
   #putOther(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean {
+    const isHidden = entry.kind === "file" && this.#options.nameWhenWhole === true;
+    const begun = isHidden ? this.#beginUnnamed(at, name, path, entry) : null;
+    if (begun !== null) return begun;
     if (this.#nodes.create(this.#change(at), name, entry)) return false;
     this.#remove(at, name, path);
     this.#nodes.create(this.#change(at), name, entry);
     return true;
+  }
+
+  /** Null where the file system has no files without a name (overlayfs before Linux 6.1). */
+  #beginUnnamed(at: Directory, name: Buffer, path: string, entry: TarEntry): boolean | null {
+    const fd = this.#nodes.createUnnamed(this.#change(at), entry);
+    if (fd === null) return null;
+    this.#unnamed = { fd, at, name };
+    const there = this.#tree.stat(at.path, name);
+    if (there?.kind === "directory") this.#remove(at, name, path);
+    return there !== null;
+  }
+
+  #nameUnnamed(): void {
+    if (this.#unnamed === null) return;
+    const { fd, at, name } = this.#unnamed;
+    this.#unnamed = null;
+    try {
+      nameFile(fd, this.#tree.directory(at.path).fd, name);
+    } finally {
+      close(fd);
+    }
   }
 
   #link(at: Directory, name: Buffer, entry: TarEntry, make: (into: OpenDirectory) => number): boolean {
@@ -181,8 +212,8 @@ class TreeTarget implements LayerWriter {
   /** Opens a directory that is about to change; the time that it has now is set again at the end. */
   #change(at: Directory): OpenDirectory {
     const opened = this.#tree.directory(at.path);
-    const isKept = at.path !== "" || this.#options.keepRootTime !== false;
-    if (isKept && !this.#times.has(at.path)) this.#times.set(at.path, opened.mtime);
+    const { keepTimes = true } = this.#options;
+    if (keepTimes && !this.#times.has(at.path)) this.#times.set(at.path, opened.mtime);
     return opened;
   }
 
@@ -233,6 +264,21 @@ class TreeTarget implements LayerWriter {
 interface Child {
   readonly at: Directory;
   readonly name: Buffer;
+}
+
+/** Gives an open file without a name one, in place of what has it. */
+function nameFile(fd: number, directory: number, name: Buffer): void {
+  const linked = tryLinkDescriptor(fd, directory, name);
+  if (linked !== -EEXIST) {
+    check(linked, "name", name);
+    return;
+  }
+  const temporary = freeName(directory);
+  check(tryLinkDescriptor(fd, directory, temporary), "name", temporary);
+  const renamed = tryRenameat2(directory, temporary, directory, name, 0);
+  if (renamed >= 0) return;
+  tryUnlinkat(directory, temporary);
+  throw systemError(renamed, "replace", name);
 }
 
 function freeName(dirfd: number): Buffer {

@@ -1,6 +1,7 @@
 import type { OracleImage } from "./expected-comparison.ts";
-import { type DescribedSide, describeSide, expectedChanges, sharedLayers, shownBytes } from "./expected-comparison.ts";
+import { type DescribedSide, describeSide, expectedChanges, sharedLayers } from "./expected-comparison.ts";
 import { expectedWaste, linkedPaths } from "./expected-waste.ts";
+import { shownBytes } from "./shown-files.ts";
 import { type JSONBytes, latin1 } from "./tree-checks.ts";
 import { type Place, runJSON } from "./unprivileged.ts";
 

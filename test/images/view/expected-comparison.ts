@@ -27,14 +27,6 @@ export function expectedChanges(before: OracleImage, after: OracleImage): string
     .sort();
 }
 
-/** Bytes of content of a tree. */
-export function shownBytes(rows: readonly TreeRow[]): number {
-  const files = new Map(
-    rows.filter(({ type }) => type === "file").map((row) => [row.group ?? row.path, row.size ?? 0]),
-  );
-  return [...files.values()].reduce((sum, size) => sum + size, 0);
-}
-
 export function sharedLayers(before: ExpectedImage, after: ExpectedImage): number {
   const first = before.diffIDs.findIndex((diffID, index) => diffID !== after.diffIDs[index]);
   return first < 0 ? before.diffIDs.length : first;

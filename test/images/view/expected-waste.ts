@@ -1,6 +1,7 @@
 import { basename, dirname } from "node:path/posix";
 import type { TreeRow } from "../../support/dump-tree.ts";
 import type { ListedEntry, ListedLayers } from "./listed-layers.ts";
+import { shownBytes, shownFiles } from "./shown-files.ts";
 
 /** What `waste` must say, from what GNU tar lists of the layers and from the tree that is left. */
 export interface ExpectedWaste {
@@ -20,13 +21,12 @@ export interface ExpectedWaste {
 
 export function expectedWaste(layers: ListedLayers, rows: readonly TreeRow[]): ExpectedWaste {
   const layerBytes = layers.map((entries) => sum(entries, ({ size }) => size));
-  const shown = [...filesOf(rows).values()];
   return {
     ...expectedEfficiency(layers),
     layerBytes,
-    hiddenBytes: sum(layerBytes, (bytes) => bytes) - sum(shown, ({ size }) => size ?? 0),
+    hiddenBytes: sum(layerBytes, (bytes) => bytes) - shownBytes(rows),
     hidden: expectedHidden(layers, new Set(rows.filter(({ type }) => type === "file").map(({ path }) => path))),
-    duplicates: expectedDuplicates(shown),
+    duplicates: expectedDuplicates(shownFiles(rows)),
   };
 }
 
@@ -162,12 +162,6 @@ function expectedDuplicates(files: readonly TreeRow[]): string[] {
     .filter((group) => group.length > 1)
     .map((group) => `${group[0]?.size} ${(group[0]?.size ?? 0) * (group.length - 1)} ${group.length}`)
     .sort();
-}
-
-/** Each content once, however many names it has. */
-function filesOf(rows: readonly TreeRow[]): Map<string, TreeRow> {
-  const files = rows.filter(({ type }) => type === "file");
-  return new Map(files.map((row): [string, TreeRow] => [row.group ?? row.path, row]));
 }
 
 function joined(directory: string, name: string): string {

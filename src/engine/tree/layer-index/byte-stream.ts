@@ -27,6 +27,12 @@ export class ByteWriter {
     this.#buffer[this.#length++] = rest;
   }
 
+  /** An unsigned number in four bytes, lowest first. */
+  uint32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeUInt32LE(value, this.#length);
+  }
+
   /** A number that may be negative. */
   signed(value: number): void {
     this.byte(value < 0 ? 1 : 0);

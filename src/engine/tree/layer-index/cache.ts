@@ -38,7 +38,7 @@ export interface IndexCacheOptions {
 }
 
 /** Changes with every form of a record. */
-const VERSION = "view-1";
+const VERSION = "view-2";
 const MAGIC = Buffer.from("layerfs1");
 const HEAD_SIZE = MAGIC.length + 4;
 const DEFAULT_MAX_BYTES = 1 << 30;

@@ -16,7 +16,7 @@ export interface EntryEncoder {
   add(entry: IndexedEntry): void;
   /** Bytes so far. */
   readonly length: number;
-  finish(): Buffer[];
+  finish(): Buffer;
 }
 
 /** The entries that an encoder collected. Decoded when they are asked for. */
@@ -51,12 +51,12 @@ export function entryEncoder(): EntryEncoder {
       const head = Buffer.alloc(4);
       head.writeUInt32LE(positions.length);
       const table = Uint32Array.from(positions);
-      return [head, Buffer.from(table.buffer), writer.result()];
+      return Buffer.concat([head, Buffer.from(table.buffer), writer.result()]);
     },
   };
 }
 
-/** `bytes` are those of `finish`, one after the other. */
+/** `bytes` are those of `finish`. */
 export function decodeEntries(bytes: Buffer): EncodedEntries {
   const count = bytes.readUInt32LE(0);
   const start = 4 + 4 * count;

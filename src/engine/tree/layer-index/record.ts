@@ -4,12 +4,13 @@ import type { IndexCache } from "./cache.ts";
 import { decodeEntries, type EncodedEntries, entryEncoder, type IndexedEntry } from "./entry-codec.ts";
 import { type PointCollector, pointCollector } from "./restart-points.ts";
 
-/** Takes what a pass over a layer comes to; `finish` keeps it, and is called only when all was verified. */
+/** Takes what a pass over a layer comes to; `finish` keeps it in the cache, and is called only when all was verified. */
 export interface LayerRecorder {
   entry(entry: IndexedEntry): void;
   /** Where points to restart from are wanted; used for gzip only. */
   readonly points: PointCollector | null;
-  finish(): void;
+  /** The entries; null where there are too many to keep them. */
+  finish(): EncodedEntries | null;
 }
 
 /** A layer with more than this of entries is not kept: it would be read slower than it is worth. */
@@ -27,9 +28,9 @@ export function recordedPoints(cache: IndexCache, { blobDigest }: Layer): Buffer
 }
 
 /** `isGzip`: the layer is stored so, and may be inflated from its middle here. */
-export function layerRecorder(cache: IndexCache, { diffID, blobDigest }: Layer, isGzip: boolean): LayerRecorder {
+export function layerRecorder(cache: IndexCache | null, { diffID, blobDigest }: Layer, isGzip: boolean): LayerRecorder {
   const entries = entryEncoder();
-  const points = isGzip && blobDigest !== undefined ? pointCollector() : null;
+  const points = cache !== null && isGzip && blobDigest !== undefined ? pointCollector() : null;
   let isKept = true;
   return {
     entry: (entry) => {
@@ -38,11 +39,13 @@ export function layerRecorder(cache: IndexCache, { diffID, blobDigest }: Layer, 
     },
     points,
     finish: () => {
-      if (!isKept) return;
-      cache.write("layers", digestHex(diffID), entries.finish());
+      if (!isKept) return null;
+      const bytes = entries.finish();
+      cache?.write("layers", digestHex(diffID), [bytes]);
       if (points !== null && blobDigest !== undefined) {
-        cache.write("points", digestHex(blobDigest), [points.finish()]);
+        cache?.write("points", digestHex(blobDigest), [points.finish()]);
       }
+      return decodeEntries(bytes);
     },
   };
 }

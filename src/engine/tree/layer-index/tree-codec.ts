@@ -1,5 +1,6 @@
+import { sortedChildren } from "../../../view/lookup.ts";
 import type { DuplicatePath, MergedTree } from "../../../view/merged-tree.ts";
-import type { DirectoryNode, LeafNode, TreeNode } from "../../../view/node.ts";
+import type { Children, DirectoryNode, LeafNode, TreeNode } from "../../../view/node.ts";
 import { ByteReader, ByteWriter } from "./byte-stream.ts";
 import { decodeXattrs, encodeXattrs } from "./xattrs-codec.ts";
 
@@ -15,8 +16,9 @@ const HAS_STORED_PATH = 0x20;
 const HAS_NAMES = 0x40;
 
 /**
- * A tree in a form that is decoded directory by directory, as they are looked into: what a directory holds lies before
- * the directory itself, with the place of each directory among it. The last 8 bytes tell where the root is.
+ * A tree in a form of which no more is decoded than is asked for. The nodes in a directory lie one after the other by the
+ * bytes of their names, then a table of where each of them is; a directory's own node, which follows later, tells where
+ * that table is. The last 8 bytes tell where the root is.
  */
 export function encodeTree({ tree, duplicates }: IndexedTree): Buffer[] {
   const writer = new ByteWriter();
@@ -35,25 +37,26 @@ export function encodeTree({ tree, duplicates }: IndexedTree): Buffer[] {
   return [writer.result(), end];
 }
 
-/** `bytes` are those of `encodeTree`, one after the other; they must not be changed while the tree is in use. */
+/**
+ * `bytes` are those of `encodeTree`, one after the other; they must not be changed while the tree is in use. The tree
+ * itself takes no memory: a node is decoded whenever it is asked for (see `Children`).
+ */
 export function decodeTree(bytes: Buffer): IndexedTree {
   const reader = new ByteReader(bytes, Number(bytes.readBigUInt64LE(bytes.length - 8)));
-  const inodes = new Map<number, LeafNode>();
-  const [, root] = decodeNode(reader, bytes, inodes);
+  const [, root] = decodeNode(reader, { bytes, inodes: new Map() });
   const layers = reader.number();
   const duplicates = Array.from({ length: reader.number() }, () => ({ layer: reader.number(), path: reader.latin1() }));
   return { tree: { root: root as DirectoryNode, layers }, duplicates };
 }
 
 interface Level {
-  readonly directory: DirectoryNode;
-  readonly names: readonly string[];
-  /** Where the content of the directories in it lies. */
-  readonly places: number[];
+  readonly children: readonly (readonly [string, TreeNode])[];
+  /** Where the tables of the directories among them lie. */
+  readonly tables: number[];
   next: number;
 }
 
-/** Writes all that lies below a directory. Returns where its own content lies. */
+/** Writes all that lies below a directory. Returns where the table of what is in it lies. */
 function encodeBelow(writer: ByteWriter, root: DirectoryNode, inodes: Map<TreeNode, number>): number {
   const levels = [levelOf(root)];
   for (;;) {
@@ -63,42 +66,43 @@ function encodeBelow(writer: ByteWriter, root: DirectoryNode, inodes: Map<TreeNo
       levels.push(levelOf(child));
       continue;
     }
-    const place = encodeContent(writer, level, inodes);
+    const table = encodeChildren(writer, level, inodes);
     levels.pop();
     const above = levels.at(-1);
-    if (above === undefined) return place;
-    above.places.push(place);
+    if (above === undefined) return table;
+    above.tables.push(table);
   }
 }
 
 function levelOf(directory: DirectoryNode): Level {
-  return { directory, names: [...directory.children.keys()].sort(), places: [], next: 0 };
+  return { children: [...sortedChildren(directory)], tables: [], next: 0 };
 }
 
 function nextDirectory(level: Level): DirectoryNode | null {
-  while (level.next < level.names.length) {
-    const node = level.directory.children.get(level.names[level.next++]!);
-    if (node?.kind === "directory") return node;
+  while (level.next < level.children.length) {
+    const [, node] = level.children[level.next++]!;
+    if (node.kind === "directory") return node;
   }
   return null;
 }
 
-function encodeContent(writer: ByteWriter, { directory, names, places }: Level, inodes: Map<TreeNode, number>): number {
-  const place = writer.length;
-  writer.number(names.length);
+function encodeChildren(writer: ByteWriter, { children, tables }: Level, inodes: Map<TreeNode, number>): number {
+  const positions: number[] = [];
   let next = 0;
-  for (const name of names) {
-    const node = directory.children.get(name)!;
-    encodeNode(writer, name, node, node.kind === "directory" ? places[next++]! : 0, inodes);
+  for (const [name, node] of children) {
+    positions.push(writer.length);
+    encodeNode(writer, name, node, node.kind === "directory" ? tables[next++]! : 0, inodes);
   }
-  return place;
+  const table = writer.length;
+  for (const position of positions) writer.uint32(position);
+  return table;
 }
 
 function encodeNode(
   writer: ByteWriter,
   name: string,
   node: TreeNode,
-  place: number,
+  table: number,
   inodes: Map<TreeNode, number>,
 ): void {
   const isLinked = node.kind !== "directory" && node.names > 1;
@@ -123,8 +127,10 @@ function encodeNode(
   writer.signed(node.layer);
   if (storedPath !== null) writer.latin1(storedPath);
   if (node.xattrs !== null) encodeXattrs(writer, node.xattrs);
-  if (node.kind === "directory") writer.number(place);
-  else if (node.kind === "file") writer.number(node.size);
+  if (node.kind === "directory") {
+    writer.number(node.children.size);
+    writer.number(table);
+  } else if (node.kind === "file") writer.number(node.size);
   else if (node.kind === "symlink") writer.latin1(node.target);
   else {
     writer.signed(node.major);
@@ -132,7 +138,13 @@ function encodeNode(
   }
 }
 
-function decodeNode(reader: ByteReader, bytes: Buffer, inodes: Map<number, LeafNode>): [string, TreeNode] {
+interface TreeRecord {
+  readonly bytes: Buffer;
+  /** What has several names, as far as it was decoded: each name must lead to the same object. */
+  readonly inodes: Map<number, LeafNode>;
+}
+
+function decodeNode(reader: ByteReader, record: TreeRecord): [string, TreeNode] {
   const flags = reader.byte();
   const name = reader.latin1();
   const inode = (flags & HAS_NAMES) === 0 ? null : reader.number();
@@ -147,14 +159,14 @@ function decodeNode(reader: ByteReader, bytes: Buffer, inodes: Map<number, LeafN
   const xattrs = (flags & HAS_XATTRS) === 0 ? null : decodeXattrs(reader);
   const kind = KINDS[flags & 0x0f]!;
   if (kind === "directory") {
-    const attributes = { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer };
-    return [name, new DirectoryOnDemand(attributes, bytes, reader.number(), inodes)];
+    const children = new RecordedChildren(record, reader.number(), reader.number());
+    return [name, { kind, mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer, children }];
   }
   const common = { mode, uid, gid, mtimeSeconds, mtimeNanoseconds, xattrs, layer, names, storedPath };
   const node = decodeLeaf(reader, kind, common);
   if (inode === null) return [name, node];
-  const known = inodes.get(inode) ?? node;
-  inodes.set(inode, known);
+  const known = record.inodes.get(inode) ?? node;
+  record.inodes.set(inode, known);
   return [name, known];
 }
 
@@ -174,44 +186,46 @@ function decodeLeaf(reader: ByteReader, kind: LeafNode["kind"], common: Common):
   }
 }
 
-type DirectoryAttributes = Omit<DirectoryNode, "kind" | "children">;
+class RecordedChildren implements Children {
+  readonly isSorted = true;
+  readonly size: number;
+  readonly #record: TreeRecord;
+  readonly #table: number;
 
-class DirectoryOnDemand implements DirectoryNode {
-  readonly kind = "directory";
-  mode: number;
-  uid: number;
-  gid: number;
-  mtimeSeconds: number;
-  mtimeNanoseconds: number;
-  xattrs: ReadonlyMap<string, Buffer> | null;
-  layer: number;
-  readonly #bytes: Buffer;
-  readonly #place: number;
-  readonly #inodes: Map<number, LeafNode>;
-  #children: Map<string, TreeNode> | null = null;
-
-  constructor(attributes: DirectoryAttributes, bytes: Buffer, place: number, inodes: Map<number, LeafNode>) {
-    this.mode = attributes.mode;
-    this.uid = attributes.uid;
-    this.gid = attributes.gid;
-    this.mtimeSeconds = attributes.mtimeSeconds;
-    this.mtimeNanoseconds = attributes.mtimeNanoseconds;
-    this.xattrs = attributes.xattrs;
-    this.layer = attributes.layer;
-    this.#bytes = bytes;
-    this.#place = place;
-    this.#inodes = inodes;
+  constructor(record: TreeRecord, size: number, table: number) {
+    this.#record = record;
+    this.size = size;
+    this.#table = table;
   }
 
-  get children(): Map<string, TreeNode> {
-    if (this.#children !== null) return this.#children;
-    const reader = new ByteReader(this.#bytes, this.#place);
-    const children = new Map<string, TreeNode>();
-    for (let left = reader.number(); left > 0; left--) {
-      const [name, node] = decodeNode(reader, this.#bytes, this.#inodes);
-      children.set(name, node);
+  get(name: string): TreeNode | undefined {
+    const wanted = Buffer.from(name, "latin1");
+    let [low, high] = [0, this.size];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const order = this.#compareName(middle, wanted);
+      if (order === 0) return decodeNode(this.#readerAt(middle), this.#record)[1];
+      if (order < 0) low = middle + 1;
+      else high = middle;
     }
-    this.#children = children;
-    return children;
+    return undefined;
+  }
+
+  *[Symbol.iterator](): Generator<[string, TreeNode]> {
+    if (this.size === 0) return;
+    const reader = this.#readerAt(0);
+    for (let left = this.size; left > 0; left--) yield decodeNode(reader, this.#record);
+  }
+
+  #readerAt(index: number): ByteReader {
+    const { bytes } = this.#record;
+    return new ByteReader(bytes, bytes.readUInt32LE(this.#table + 4 * index));
+  }
+
+  /** The flags come before the name. */
+  #compareName(index: number, wanted: Buffer): number {
+    const reader = this.#readerAt(index);
+    reader.byte();
+    return reader.bytes().compare(wanted);
   }
 }

@@ -1,5 +1,5 @@
 import { LayerfsError, printable } from "../../core/errors.ts";
-import { applyTar } from "../../layer/apply/apply-tar.ts";
+import { type ApplyTarOptions, applyTar } from "../../layer/apply/apply-tar.ts";
 import type { LayerWriter } from "../../layer/apply/layer-writer.ts";
 import { spaceGuard } from "../../layer/apply/space-guard.ts";
 import { treeTarget } from "../../layer/apply/tree-target.ts";
@@ -19,22 +19,31 @@ export interface WrittenTree {
 /** All that a user without privilege needs to fill a directory, to move it and to remove it. */
 const OWNER_MAY_ALL = 0o700;
 
+export interface WriteTreeOptions {
+  /** What the caller may not set (owners, device nodes, attributes) is left out with a warning. */
+  readonly ignoreOwners: boolean;
+  /** Others use the tree meanwhile: a file gets its name when it is whole. */
+  readonly nameWhenWhole?: boolean;
+  readonly change?: ApplyTarOptions["change"];
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Adds the tree of a tar, whose names are clean and whose directories come first, to a directory of this machine. A
- * directory never takes the place of what is none, nor the other way round: CONFLICT, and what was written stays. What
- * the caller may not set (owners, device nodes, attributes) is left out with a warning.
+ * Adds the tree of a tar to the one below an open directory, which it takes over. Files and links replace such; a directory
+ * never takes the place of what is none, nor the other way round: CONFLICT, and what was written stays. Symlinks on the way
+ * to a name are followed inside the tree.
  */
 export async function writeTree(
-  directory: string,
+  rootFd: number,
   tar: AsyncIterable<Buffer>,
-  signal: AbortSignal | undefined,
+  { ignoreOwners, nameWhenWhole = false, change, signal }: WriteTreeOptions,
 ): Promise<WrittenTree> {
-  const rootFd = openDirectory(directory);
   const warnings = new Warnings();
-  using writer = treeTarget(rootFd, { ignoreOwners: true, warnings, implyRoot: false, keepRootTime: false });
+  using writer = treeTarget(rootFd, { ignoreOwners, nameWhenWhole, warnings, implyRoot: false, keepTimes: false });
   const modes: DirectoryMode[] = [];
   const guarded = withoutReplacing(writer, modes);
-  await applyTar(tar, guarded, { space: spaceGuard(rootFd, { maxLayerSize: null }), signal });
+  const space = spaceGuard(rootFd, { maxLayerSize: null });
+  await applyTar(tar, guarded, { space, signal, plain: true, ...(change && { change }) });
   const written = writer.finish([]);
   return { warnings: written.warnings, setModes: (tree) => setModes(tree, modes) };
 }
@@ -65,9 +74,10 @@ function withoutReplacing(writer: LayerWriter, modes: DirectoryMode[]): LayerWri
   };
   const refuse = (at: UnionDirectory, name: Buffer, found: Found["kind"], isDirectory: boolean): void => {
     if (found === "absent" || (found === "directory") === isDirectory) return;
-    const there = isDirectory ? "no directory" : "a directory";
-    throw new LayerfsError("CONFLICT", `${printableKey(joinKey(at.path, name))} is ${there} in the destination`, {
-      hint: `the image has ${isDirectory ? "a directory" : "no directory"} there; remove ${printable(name)} first`,
+    const [what, other] = isDirectory ? ["non-directory", "directory"] : ["directory", "non-directory"];
+    const path = printableKey(joinKey(at.path, name));
+    throw new LayerfsError("CONFLICT", `cannot overwrite ${what} ${path} with ${other}`, {
+      hint: `remove ${printable(name)} from the destination first`,
     });
   };
   return {
