@@ -87,7 +87,7 @@ async function write(
   const empty = Buffer.alloc(0);
   if (there?.isDirectory()) {
     const tar = source.tar({ name: empty, withStart: !source.contentOnly, owner, reuseBuffer: true });
-    const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, signal });
+    const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, nameWhenWhole: true, signal });
     written.setModes(target);
     return written.warnings;
   }
