@@ -99,6 +99,7 @@ function containerVictims(site: Site, a: SampleImage): Victim[] {
     { name: "rm -v", loaded: [a], container: "with a volume", words: ["rm", "-v", "box"] },
     { name: "rename", ...there, words: ["rename", "box", "crate"] },
     { name: "mount of a container", ...there, words: ["mount", "box", site.target] },
+    { name: "commit", ...there, words: ["commit", "box", "committed:1"] },
     { name: "umount of a container", loaded: [a], container: "mounted", words: ["umount", "box"] },
   ];
 }
@@ -120,6 +121,7 @@ export async function prepare(site: Site, victim: Victim): Promise<void> {
   await engine.createContainer(image, {
     name: "box",
     command: ["sh"],
+    workingDir: "/made/here",
     volumes: victim.container === "with a volume" ? ["/opt"] : [],
   });
   if (victim.container === "mounted") await engine.mount({ image: "box", target: site.target });
@@ -208,8 +210,13 @@ export function openSite(site: Site): Promise<Engine> {
   return openEngine({ root: site.root, driver: site.driver });
 }
 
+/** The site's images that are there; those that a victim committed must be whole as well. */
 async function listed(site: Site, engine: Engine): Promise<SampleImage[]> {
-  const ids = new Set((await engine.images()).map(({ id }) => String(id)));
+  const ids = new Set<string>();
+  for (const { id } of await engine.images()) {
+    if ((await engine.inspect(id)).Container === "") ids.add(id);
+    else expect(await engine.list(id, "/made")).toHaveLength(1);
+  }
   const known = site.images.filter(({ id }) => ids.has(id));
   expect(known.map(({ id }) => id).sort()).toEqual([...ids].sort());
   return known;
