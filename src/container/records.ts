@@ -7,7 +7,7 @@ import { makeWorkDirectory } from "../layer/register.ts";
 import { fsyncDirectory, publishDirectory, writeFileDurably } from "../sys/durable.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import { CONTAINER_FILES, type ContainerStore, containersDirectory } from "./container.ts";
-import { removeAbandonedVolumes } from "./volumes.ts";
+import { removeNotedVolumes } from "./volumes.ts";
 
 /** A container whose layers are made, on its way into the store. */
 export interface NewContainer {
@@ -72,7 +72,7 @@ export function hideHalfMadeContainers(store: ContainerStore): void {
     const halfMade =
       cacheIDs.length === 0 ? [] : containersOfLayers(layout, new Set(cacheIDs)).filter((id) => !isWhole(id));
     for (const id of halfMade) hideLayerRecord(store, workName, id);
-    removeAbandonedVolumes(store, workName, isWhole);
+    removeNotedVolumes(store, workName, isWhole);
   }
 }
 

@@ -24,6 +24,8 @@ import { treeSource } from "./tree-source.ts";
 export interface CopyOptions extends ReadOptions, FollowOptions, ToMachineOptions {
   /** What the name is. Default: a container, or else an image. */
   readonly type?: TreeType | undefined;
+  /** Of a tar: a chunk is valid until the next one is asked for, which takes less memory. */
+  readonly reuseBuffer?: boolean | undefined;
 }
 
 export interface CopyInOptions extends FollowOptions, IntoContainerOptions {}
@@ -31,7 +33,8 @@ export interface CopyInOptions extends FollowOptions, IntoContainerOptions {}
 /** The node at a path with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
 export async function* copyTar(finder: StackFinder, path: string, options: CopyOptions): AsyncGenerator<Buffer> {
   await using source = await openSource(finder, path, options);
-  yield* source.tar({ name: source.contentOnly ? Buffer.alloc(0) : source.name, withStart: true });
+  const name = source.contentOnly ? Buffer.alloc(0) : source.name;
+  yield* source.tar({ name, withStart: true, reuseBuffer: options.reuseBuffer });
 }
 
 /** Copies what is at a path of a container or image to this machine; see `copyToMachine`. */

@@ -86,15 +86,20 @@ async function write(
   const owner = keepOwners ? undefined : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const empty = Buffer.alloc(0);
   if (there?.isDirectory()) {
-    const tar = source.tar({ name: empty, withStart: !source.contentOnly, owner });
-    const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, signal });
+    const tar = source.tar({ name: empty, withStart: !source.contentOnly, owner, reuseBuffer: true });
+    const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, nameWhenWhole: true, signal });
     written.setModes(target);
     return written.warnings;
   }
   return await inStaging(target, async (staging) => {
     const into = isDirectory ? join(staging, COPY) : staging;
     if (isDirectory) mkdirSync(into);
-    const tar = source.tar({ name: isDirectory ? empty : Buffer.from(COPY), withStart: true, owner });
+    const tar = source.tar({
+      name: isDirectory ? empty : Buffer.from(COPY),
+      withStart: true,
+      owner,
+      reuseBuffer: true,
+    });
     return await writeTree(openDirectory(into), tar, { ignoreOwners: true, signal });
   });
 }
