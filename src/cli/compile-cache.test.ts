@@ -9,6 +9,7 @@ describe("compileCacheDirectory", () => {
     [{ HOME: "/home/u", TMPDIR: "/tmp" }, "/home/u/.cache/layerfs/compile-cache"],
     [{ TMPDIR: "/tmp" }, null],
     [{ HOME: "" }, null],
+    [{ HOME: "/proc/none" }, null],
   ])("is, with %j, %s", (env, expected) => {
     expect(compileCacheDirectory(env)).toBe(expected);
   });

@@ -20,3 +20,7 @@ it("says what stands in the way", () => {
   expect(() => makeDirectories(file, 0o700)).toThrow(expect.objectContaining({ code: "SYSTEM", errno: "EEXIST" }));
   expect(() => makeDirectories(join(file, "below"), 0o700)).toThrow(expect.objectContaining({ errno: "ENOTDIR" }));
 });
+
+it("gives up where nothing can be made at all", () => {
+  expect(() => makeDirectories("/proc/none/below", 0o700)).toThrow(expect.objectContaining({ errno: "ENOENT" }));
+});

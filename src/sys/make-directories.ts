@@ -7,14 +7,22 @@ import { fromNodeError } from "./errno.ts";
  * Unlike the `recursive` of node:fs it tells why it fails: that one says ENOENT on a read-only file system.
  */
 export function makeDirectories(path: string, mode: number): void {
+  let failure = makeOne(path, mode);
+  if (failure?.code === "ENOENT" && dirname(path) !== path) {
+    makeDirectories(dirname(path), mode);
+    // In some directories, as in /proc, nothing can be made, which is told by the same error.
+    failure = makeOne(path, mode);
+  }
+  if (failure !== null) throw fromNodeError(failure, "make directory", path);
+}
+
+/** Null where the directory is there now. */
+function makeOne(path: string, mode: number): NodeJS.ErrnoException | null {
   try {
     mkdirSync(path, mode);
+    return null;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
     // A read-only file system says so before it looks whether the name is taken.
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
-    if (code !== "ENOENT" || dirname(path) === path) throw fromNodeError(error, "make directory", path);
-    makeDirectories(dirname(path), mode);
-    makeDirectories(path, mode);
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? null : (error as NodeJS.ErrnoException);
   }
 }

@@ -5,7 +5,7 @@ import { resolveContainer } from "../../container/resolve.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import { openTree } from "../../mount/detached.ts";
 import { resolveInRoot } from "../../sys/resolve-in-root.ts";
-import { type FoundContainer, findContainer, type TreeType } from "../containers/find-container.ts";
+import { containerOfName, type FoundContainer, type TreeType } from "../containers/container-of-name.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { Stores } from "../stores.ts";
 import { openStack, type StackFinder } from "../tree/layer-stack.ts";
@@ -84,7 +84,7 @@ async function openSource(
   path: string,
   options: CopyOptions,
 ): Promise<CopySource & AsyncDisposable> {
-  const found = await findContainer(finder, options.type);
+  const found = await containerOfName(finder, options.type);
   if (found === null) {
     return await openStack(finder, async (stack) => ({
       ...(await imageSource(stack, path, options)),

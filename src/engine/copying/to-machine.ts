@@ -52,7 +52,7 @@ function targetOf({ isDirectory, name, contentOnly }: CopySource, destination: s
     throw new LayerfsError("CONFLICT", message);
   }
   if (isDirectory) {
-    throw new LayerfsError("CONFLICT", `${printable(destination)} is no directory: cannot copy a directory to it`);
+    throw new LayerfsError("CONFLICT", `cannot copy directory: ${printable(destination)} is no directory`);
   }
   if (!destination.endsWith("/")) return realpathSync(destination);
   throw new LayerfsError("CONFLICT", `${printable(destination)} is no directory`, { errno: "ENOTDIR" });
@@ -87,7 +87,7 @@ async function write(
   const empty = Buffer.alloc(0);
   if (there?.isDirectory()) {
     const tar = source.tar({ name: empty, withStart: !source.contentOnly, owner, reuseBuffer: true });
-    const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, signal });
+    const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, nameWhenWhole: true, signal });
     written.setModes(target);
     return written.warnings;
   }

@@ -2,7 +2,7 @@ import { throwIfCancelled } from "../../core/cancellation.ts";
 import { fileOutput } from "../../source/output.ts";
 import { exportTree as mergedTar } from "../../view/export.ts";
 import type { PlacedNode } from "../../view/node.ts";
-import { findContainer, type TreeType } from "../containers/find-container.ts";
+import { containerOfName, type TreeType } from "../containers/container-of-name.ts";
 import type { ReadOptions } from "../engine.ts";
 import { type LayerStack, type StackFinder, streamStack } from "../tree/layer-stack.ts";
 import { treeContents } from "../tree/tree-contents.ts";
@@ -22,7 +22,7 @@ export interface ExportTreeOptions extends ReadOptions {
  */
 export async function* exportTree(finder: StackFinder, options: ExportTreeOptions): AsyncGenerator<Buffer> {
   const { type, signal, reuseBuffer } = options;
-  const found = await findContainer(finder, type);
+  const found = await containerOfName(finder, type);
   yield* found === null
     ? streamStack(finder, (stack) => exportMerged(stack, reuseBuffer))
     : exportContainer(found, signal);
