@@ -16,10 +16,10 @@ export interface Session extends Context {
   readonly settings: Settings;
   readonly log: Log;
   /**
-   * Writes the result to stdout in the form that `--format` asks for; `table` draws it for people, and `fields` are
+   * Writes the result to stdout in the form that `--format` asks for; `table` draws it for people, at once or line by line, and `fields` are
    * what templates see, if that is not the result itself.
    */
-  readonly print: (result: unknown, table: () => string, fields?: () => unknown) => Promise<void>;
+  readonly print: (result: unknown, table: () => string | Iterable<string>, fields?: () => unknown) => Promise<void>;
   /** The same for an array whose items come some at a time; `table` draws each piece by itself. */
   readonly printPieces: <T>(
     pieces: AsyncIterable<readonly T[]>,
@@ -56,9 +56,28 @@ export async function withSession(
 /** The `print` of a session, for a command that needs no engine. */
 export function printer(context: Context, settings: Settings): Session["print"] {
   return async (result, table, fields) => {
-    const text = formatResult(settings.format, result, table, fields);
-    if (text !== "") await write(context.stdout, text);
+    if (settings.format.kind !== "table") {
+      const text = formatResult(settings.format, result, () => "", fields);
+      if (text !== "") await write(context.stdout, text);
+      return;
+    }
+    const drawn = table();
+    for (const text of typeof drawn === "string" ? [drawn] : gathered(drawn)) {
+      if (text !== "") await write(context.stdout, text);
+    }
   };
+}
+
+/** Lines are written some thousand characters at a time. */
+function* gathered(lines: Iterable<string>): Generator<string> {
+  let text = "";
+  for (const line of lines) {
+    text += line;
+    if (text.length < 16_384) continue;
+    yield text;
+    text = "";
+  }
+  yield text;
 }
 
 /** What went wrong: nothing or one error. */

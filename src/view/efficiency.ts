@@ -41,13 +41,18 @@ export function efficiencyMeter(): EfficiencyMeter {
   return new Meter();
 }
 
+/** A node of one layer's tree. */
 interface Node {
   size: number;
   isDirectory: boolean;
   children: Map<string, Node> | null;
 }
 
-interface PathSizes {
+/** A path of the layers so far. It stays when a layer deletes it, for its sizes count all the same. */
+interface StackedPath extends Node {
+  isThere: boolean;
+  children: Map<string, StackedPath> | null;
+  /** Of the sizes that the layers have for it, and how many of them there are. */
   smallest: number;
   total: number;
   count: number;
@@ -57,8 +62,7 @@ const WHITEOUT = ".wh.";
 const RESERVED = ".wh..wh..";
 
 class Meter implements EfficiencyMeter {
-  readonly #stacked = emptyNode();
-  readonly #sizes = new Map<string, PathSizes>();
+  readonly #stacked = emptyPath();
   #own: Node | null = null;
   #layers = 0;
   #sizeBytes = 0;
@@ -91,12 +95,12 @@ class Meter implements EfficiencyMeter {
     let total = 0;
     let wastedBytes = 0;
     const inefficient: InefficientPath[] = [];
-    for (const [path, sizes] of this.#sizes) {
-      smallest += sizes.smallest;
-      total += sizes.total;
-      if (sizes.count < 2) continue;
-      wastedBytes += sizes.total;
-      inefficient.push({ path: Buffer.from(path, "latin1"), count: sizes.count, bytes: sizes.total });
+    for (const { path, node } of nodesOf(this.#stacked)) {
+      smallest += node.smallest;
+      total += node.total;
+      if (node.count < 2) continue;
+      wastedBytes += node.total;
+      inefficient.push({ path: Buffer.from(path, "latin1"), count: node.count, bytes: node.total });
     }
     inefficient.sort((a, b) => b.bytes - a.bytes || a.path.compare(b.path));
     return {
@@ -120,28 +124,26 @@ class Meter implements EfficiencyMeter {
 
   #count(path: string, parent: string, name: string, size: number): void {
     if (!name.startsWith(WHITEOUT)) {
-      this.#note(path, size);
+      note(pathAt(this.#stacked, path), size);
       return;
     }
-    const deleted = `${parent}/${name.slice(WHITEOUT.length)}`;
-    const node = find(this.#stacked, deleted);
-    if (node !== null) this.#note(deleted, node.isDirectory ? sizeBelow(node) : 0);
+    const node = find(this.#stacked, `${parent}/${name.slice(WHITEOUT.length)}`);
+    if (node !== null) note(node, node.isDirectory ? sizeBelow(node) : 0);
   }
+}
 
-  #note(path: string, size: number): void {
-    const sizes = this.#sizes.get(path);
-    if (sizes === undefined) {
-      this.#sizes.set(path, { smallest: size, total: size, count: 1 });
-      return;
-    }
-    sizes.smallest = Math.min(sizes.smallest, size);
-    sizes.total += size;
-    sizes.count++;
-  }
+function note(path: StackedPath, size: number): void {
+  path.smallest = path.count === 0 ? size : Math.min(path.smallest, size);
+  path.total += size;
+  path.count++;
 }
 
 function emptyNode(): Node {
   return { size: 0, isDirectory: false, children: null };
+}
+
+function emptyPath(): StackedPath {
+  return { size: 0, isDirectory: false, children: null, isThere: false, smallest: 0, total: 0, count: 0 };
 }
 
 function addChild(node: Node, name: string): Node {
@@ -151,50 +153,79 @@ function addChild(node: Node, name: string): Node {
   return child;
 }
 
-interface Placed {
+interface Placed<N extends Node> {
   readonly path: string;
   readonly parent: string;
   readonly name: string;
-  readonly node: Node;
+  readonly node: N;
 }
 
 /** All nodes below, without recursion, for a tree may be deeper than the stack. */
-function* nodesOf(root: Node): Generator<Placed> {
+function* nodesOf<N extends Node>(root: N): Generator<Placed<N>> {
   const todo = childrenOf("", root);
   for (let placed = todo.pop(); placed !== undefined; placed = todo.pop()) {
     yield placed;
-    todo.push(...childrenOf(placed.path, placed.node));
+    for (const child of childrenOf(placed.path, placed.node)) todo.push(child);
   }
 }
 
-function childrenOf(parent: string, node: Node): Placed[] {
-  return Array.from(node.children ?? [], ([name, child]) => ({ path: `${parent}/${name}`, parent, name, node: child }));
+function childrenOf<N extends Node>(parent: string, { children }: N): Placed<N>[] {
+  const nodes = (children ?? new Map()) as ReadonlyMap<string, N>;
+  return Array.from(nodes, ([name, node]) => ({ path: `${parent}/${name}`, parent, name, node }));
 }
 
 /** Puts a layer on those below, deletions first, so that what it puts itself stays. */
-function stack(below: Node, layer: Node): void {
-  const placed = [...nodesOf(layer)];
-  for (const { parent, name } of placed) {
-    if (!name.startsWith(WHITEOUT)) continue;
-    find(below, parent)?.children?.delete(name.slice(WHITEOUT.length));
+function stack(below: StackedPath, layer: Node): void {
+  for (const { parent, name } of nodesOf(layer)) {
+    if (name.startsWith(WHITEOUT)) remove(find(below, `${parent}/${name.slice(WHITEOUT.length)}`));
   }
-  for (const { path, name, node } of placed) {
+  for (const { path, name, node } of nodesOf(layer)) {
     if (name.startsWith(WHITEOUT)) continue;
-    let target = below;
-    for (const part of path.slice(1).split("/")) target = target.children?.get(part) ?? addChild(target, part);
+    const target = pathAt(below, path, appear);
     target.size = node.size;
     target.isDirectory = node.isDirectory;
   }
 }
 
-function find(root: Node, path: string): Node | null {
-  let node: Node | undefined = root;
-  for (const name of path === "" ? [] : path.slice(1).split("/")) node = node?.children?.get(name);
-  return node ?? null;
+/** The path with all above it, also where it is not there; `onWay` is called for each of them from the top. */
+function pathAt(root: StackedPath, path: string, onWay?: (path: StackedPath) => void): StackedPath {
+  let at = root;
+  for (const name of path.slice(1).split("/")) {
+    at.children ??= new Map();
+    const next = at.children.get(name) ?? emptyPath();
+    at.children.set(name, next);
+    onWay?.(next);
+    at = next;
+  }
+  return at;
 }
 
-function sizeBelow(node: Node): number {
-  let size = node.size;
-  for (const below of nodesOf(node)) size += below.node.size;
+function appear(path: StackedPath): void {
+  if (path.isThere) return;
+  path.isThere = true;
+  path.size = 0;
+  path.isDirectory = false;
+}
+
+function remove(path: StackedPath | null): void {
+  if (path === null) return;
+  path.isThere = false;
+  for (const { node } of nodesOf(path)) node.isThere = false;
+}
+
+/** What is there. */
+function find(root: StackedPath, path: string): StackedPath | null {
+  let node = root;
+  for (const name of path.slice(1).split("/")) {
+    const next = node.children?.get(name);
+    if (!next?.isThere) return null;
+    node = next;
+  }
+  return node;
+}
+
+function sizeBelow(path: StackedPath): number {
+  let size = path.size;
+  for (const { node } of nodesOf(path)) if (node.isThere) size += node.size;
   return size;
 }

@@ -14,22 +14,26 @@ const LETTERS = { added: "A", changed: "C", deleted: "D" } as const;
 const COLOURS = { added: 32, changed: 33, deleted: 31 } as const;
 
 /** As a tree with sizes, and by which layer a node was added, changed or deleted. */
-export function renderChangeTree(nodes: readonly ChangedNode[], { colour }: ChangesView): string {
+export function* renderChangeTree(nodes: readonly ChangedNode[], { colour }: ChangesView): Generator<string> {
   const branches = branchesOf(nodes);
-  const rows = nodes.map((node, index) => ({
-    size: node.change === "deleted" || !hasSize(node) ? "" : humanSize(node.total),
-    layer: node.layer < 0 && node.changedBy === null ? "" : `${letterOf(node)} ${(node.changedBy ?? node.layer) + 1}`,
-    line: `${branches[index]}${painted(node, nameOf(node), colour)}`,
-  }));
-  const widths = {
-    size: Math.max(4, ...rows.map(({ size }) => size.length)),
-    layer: Math.max(5, ...rows.map(({ layer }) => layer.length)),
-  };
-  const head = `${"SIZE".padStart(widths.size)}  ${"LAYER".padStart(widths.layer)}\n`;
-  const lines = rows.map(
-    ({ size, layer, line }) => `${size.padStart(widths.size)}  ${layer.padStart(widths.layer)}  ${line}\n`,
-  );
-  return [head, ...lines].join("");
+  let [sizeWidth, layerWidth] = [4, 5];
+  for (const node of nodes) {
+    sizeWidth = Math.max(sizeWidth, sizeOf(node).length);
+    layerWidth = Math.max(layerWidth, layerOf(node).length);
+  }
+  yield `${"SIZE".padStart(sizeWidth)}  ${"LAYER".padStart(layerWidth)}\n`;
+  for (const [index, node] of nodes.entries()) {
+    const name = painted(node, nameOf(node), colour);
+    yield `${sizeOf(node).padStart(sizeWidth)}  ${layerOf(node).padStart(layerWidth)}  ${branches[index]}${name}\n`;
+  }
+}
+
+function sizeOf(node: ChangedNode): string {
+  return node.change === "deleted" || !hasSize(node) ? "" : humanSize(node.total);
+}
+
+function layerOf(node: ChangedNode): string {
+  return node.layer < 0 && node.changedBy === null ? "" : `${letterOf(node)} ${(node.changedBy ?? node.layer) + 1}`;
 }
 
 /** As `docker diff` prints them. */
@@ -59,11 +63,15 @@ function letterOf({ change }: ChangedNode): string {
 /** The lines that lead to each node, from the last to the first, for what follows decides. */
 function branchesOf(nodes: readonly ChangedNode[]): string[] {
   const branches: string[] = [];
+  // Few of them differ, and of each there is one in memory.
+  const known = new Map<string, string>();
   let open: boolean[] = [];
   for (const { depth } of nodes.toReversed()) {
     const isLast = open[depth] !== true;
     const above = Array.from({ length: Math.max(0, depth - 1) }, (_, level) => (open[level + 1] ? "│   " : "    "));
-    branches.push(depth === 0 ? "" : `${above.join("")}${isLast ? "└── " : "├── "}`);
+    const branch = depth === 0 ? "" : `${above.join("")}${isLast ? "└── " : "├── "}`;
+    if (!known.has(branch)) known.set(branch, branch);
+    branches.push(known.get(branch) ?? branch);
     open = open.slice(0, depth);
     open[depth] = true;
   }

@@ -3,7 +3,7 @@ import type { ComparedFile, FileChange, ImageComparison } from "../../engine/loo
 import { shortID } from "./image-id.ts";
 import { renderInstruction, shorten } from "./instruction.ts";
 import { humanSize } from "./size.ts";
-import { renderTable } from "./table.ts";
+import { renderTable, renderTableLines } from "./table.ts";
 
 export const COMPARISON_PARTS = ["files", "packages", "config", "history"] as const;
 export type ComparisonPart = (typeof COMPARISON_PARTS)[number];
@@ -13,13 +13,21 @@ const MAX_INSTRUCTION = 100;
 const MAX_VALUE = 60;
 
 /** The two images, and each part that has something to tell. */
-export function renderComparison(comparison: ImageComparison, parts: readonly ComparisonPart[]): string {
-  const sections = parts.map((part) => RENDERERS[part](comparison)).filter((text) => text !== "");
-  const body = sections.length === 0 ? [`No difference${parts.length === 1 ? ` of ${parts[0]}` : ""}.\n`] : sections;
-  return [renderImages(comparison), ...body].join("\n");
+export function* renderComparison(comparison: ImageComparison, parts: readonly ComparisonPart[]): Generator<string> {
+  yield renderImages(comparison);
+  let isSame = true;
+  for (const part of parts) {
+    let isFirst = true;
+    for (const text of RENDERERS[part](comparison)) {
+      yield isFirst ? `\n${text}` : text;
+      [isFirst, isSame] = [false, false];
+    }
+  }
+  if (isSame) yield `\nNo difference${parts.length === 1 ? ` of ${parts[0]}` : ""}.\n`;
 }
 
-const RENDERERS: Readonly<Record<ComparisonPart, (comparison: ImageComparison) => string>> = {
+/** Nothing where there is nothing to tell. */
+const RENDERERS: Readonly<Record<ComparisonPart, (comparison: ImageComparison) => Iterable<string>>> = {
   files: renderFiles,
   packages: renderPackages,
   config: renderConfig,
@@ -37,19 +45,22 @@ function renderImages({ before, after, sharedLayers }: ImageComparison): string 
   return renderTable(["IMAGE", "ID", "LAYERS", "SHARED", "FILES"], rows);
 }
 
-function renderFiles({ files }: ImageComparison): string {
-  if (files.length === 0) return "";
-  const rows = files.map((change) => [
-    LETTERS[change.kind],
-    layersOf(change),
-    bytesOf(change),
-    change.fields.join(","),
-    printable(change.path),
-  ]);
+function* renderFiles({ files }: ImageComparison): Generator<string> {
+  if (files.length === 0) return;
+  const rows: Iterable<string[]> = {
+    *[Symbol.iterator]() {
+      for (const change of files) yield cellsOf(change);
+    },
+  };
   const counts = (["added", "changed", "removed"] as const).map(
     (kind) => `${files.filter((change) => change.kind === kind).length} ${kind}`,
   );
-  return `${renderTable([" ", "LAYER", "BYTES", "DIFFERS IN", "FILE"], rows)}${counts.join(", ")}\n`;
+  yield* renderTableLines([" ", "LAYER", "BYTES", "DIFFERS IN", "FILE"], rows);
+  yield `${counts.join(", ")}\n`;
+}
+
+function cellsOf(change: FileChange): string[] {
+  return [LETTERS[change.kind], layersOf(change), bytesOf(change), change.fields.join(","), printable(change.path)];
 }
 
 function layersOf({ before, after }: FileChange): string {
@@ -66,8 +77,8 @@ function sizeOf({ kind, size }: ComparedFile): string {
   return kind === "file" ? humanSize(size) : kind;
 }
 
-function renderPackages({ packages }: ImageComparison): string {
-  if (packages.length === 0) return "";
+function renderPackages({ packages }: ImageComparison): string[] {
+  if (packages.length === 0) return [];
   const rows = packages.map(({ manager, name, architecture, path, before, after }) => [
     manager,
     printable(architecture === null ? name : `${name}:${architecture}`),
@@ -75,23 +86,21 @@ function renderPackages({ packages }: ImageComparison): string {
     printable(after ?? "-"),
     path === null ? "" : printable(path),
   ]);
-  return renderTable(["MANAGER", "PACKAGE", "BEFORE", "AFTER", "IN"], rows);
+  return [renderTable(["MANAGER", "PACKAGE", "BEFORE", "AFTER", "IN"], rows)];
 }
 
-function renderConfig({ config }: ImageComparison): string {
-  if (config.length === 0) return "";
+function renderConfig({ config }: ImageComparison): string[] {
+  if (config.length === 0) return [];
   const value = (text: string | null): string => (text === null ? "-" : shorten(printable(text), MAX_VALUE));
-  return renderTable(
-    ["CONFIG", "BEFORE", "AFTER"],
-    config.map(({ field, before, after }) => [printable(field), value(before), value(after)]),
-  );
+  const rows = config.map(({ field, before, after }) => [printable(field), value(before), value(after)]);
+  return [renderTable(["CONFIG", "BEFORE", "AFTER"], rows)];
 }
 
-function renderHistory({ history: { same, before, after } }: ImageComparison): string {
-  if (before.length + after.length === 0) return "";
+function renderHistory({ history: { same, before, after } }: ImageComparison): string[] {
+  if (before.length + after.length === 0) return [];
   const lines = [
     ...before.map(({ createdBy }) => `- ${renderInstruction(createdBy, MAX_INSTRUCTION)}`),
     ...after.map(({ createdBy }) => `+ ${renderInstruction(createdBy, MAX_INSTRUCTION)}`),
   ];
-  return [`HISTORY   after ${same} ${same === 1 ? "step" : "steps"} that both have`, ...lines, ""].join("\n");
+  return [[`HISTORY   after ${same} ${same === 1 ? "step" : "steps"} that both have`, ...lines, ""].join("\n")];
 }

@@ -51,7 +51,7 @@ export function listChanges(finder: StackFinder, path: string, options: ChangesO
       onDuplicate: (duplicate) => duplicates.push(duplicate),
     });
     tellDuplicates(finder.call, duplicates);
-    return select(merged, path, options);
+    return [...select(merged, path, options)];
   });
 }
 
@@ -60,48 +60,56 @@ interface Row {
   readonly change: NodeChange | null;
 }
 
-function select(merged: ChangedTree, path: string, options: ChangesOptions): ChangedNode[] {
-  const rows = rowsBelow(merged, path, options);
-  const start = rows[0]?.place.path ?? "";
-  const totals = totalsOf(rows);
+/** Asked for several times, so that an image's nodes need not all be rows at the same time. */
+type Rows = () => Iterable<Row>;
+
+function* select(merged: ChangedTree, path: string, options: ChangesOptions): Generator<ChangedNode> {
+  const start = startOf(merged, path, options.deleted ?? false);
+  const rows = rowsBelow(merged, start, options);
+  const totals = totalsOf(rows, start.key);
   const leading = options.changedOnly ? directoriesToChanges(rows) : null;
-  return rows
-    .map((row) => ({ ...row, depth: depthBelow(start, row.place.path) }))
-    .filter(({ depth }) => depth <= (options.depth ?? Number.POSITIVE_INFINITY))
-    .filter(({ place, change }) => leading === null || change !== null || leading.has(place.path))
-    .map(({ place, change, depth }) => ({
-      ...describeNode(place),
-      change: change?.kind ?? null,
-      changedBy: change?.layer ?? null,
-      depth,
-      total: totals.get(place.path) ?? 0,
-    }));
+  const { depth: deepest = Number.POSITIVE_INFINITY } = options;
+  for (const { place, change } of rows()) {
+    const depth = depthBelow(start.key, place.path);
+    if (depth > deepest || (leading !== null && change === null && !leading.has(place.path))) continue;
+    const total = ownTotal(place, change) ?? totals.get(place.path) ?? 0;
+    yield { ...describeNode(place), change: change?.kind ?? null, changedBy: change?.layer ?? null, depth, total };
+  }
 }
 
-function rowsBelow(merged: ChangedTree, path: string, { layer, deleted }: ChangesOptions): Row[] {
+interface Start {
+  readonly key: string;
+  /** null: it is not there any more. */
+  readonly place: PlacedNode | null;
+}
+
+function rowsBelow(merged: ChangedTree, start: Start, { layer, deleted }: ChangesOptions): Rows {
   const changeOf = (key: string): NodeChange | null => {
     const change = merged.changes.get(key);
     return change === undefined || (layer !== undefined && change.layer !== layer) ? null : change;
   };
-  const start = startOf(merged, path, deleted ?? false);
-  const rows: Row[] = start.isThere
-    ? Array.from(walk(resolve(merged.tree, Buffer.from(path))), (place) => ({ place, change: changeOf(place.path) }))
-    : [];
-  if (!deleted) return rows;
+  const there = function* (): Generator<Row> {
+    if (start.place === null) return;
+    for (const place of walk(start.place)) yield { place, change: changeOf(place.path) };
+  };
+  if (!deleted) return there;
+  const rows = [...there()];
   for (const [key, node] of merged.deleted) {
     const change = changeOf(key);
     if (change !== null && isAt(key, start.key)) rows.push({ place: { path: key, node }, change });
   }
-  return rows.sort((a, b) => compareInWalk(a.place.path, b.place.path));
+  rows.sort((a, b) => compareInWalk(a.place.path, b.place.path));
+  return () => rows;
 }
 
 /** The real path, which may be one that is deleted. */
-function startOf(merged: ChangedTree, path: string, deleted: boolean): { key: string; isThere: boolean } {
+function startOf(merged: ChangedTree, path: string, deleted: boolean): Start {
   try {
-    return { key: resolve(merged.tree, Buffer.from(path)).path, isThere: true };
+    const place = resolve(merged.tree, Buffer.from(path));
+    return { key: place.path, place };
   } catch (error) {
     const key = nameKey(Buffer.from(path)).replace(/^\//, "");
-    if (deleted && isLayerfsError(error, "NOT_FOUND") && merged.deleted.has(key)) return { key, isThere: false };
+    if (deleted && isLayerfsError(error, "NOT_FOUND") && merged.deleted.has(key)) return { key, place: null };
     if (!deleted && isLayerfsError(error, "NOT_FOUND") && merged.deleted.has(key)) {
       throw new LayerfsError("NOT_FOUND", `${printable(path)}: it was deleted by a layer`, {
         hint: "--deleted lists it",
@@ -112,25 +120,31 @@ function startOf(merged: ChangedTree, path: string, deleted: boolean): { key: st
   }
 }
 
-function totalsOf(rows: readonly Row[]): Map<string, number> {
+/** Of a file with one name; null: `totalsOf` tells. */
+function ownTotal({ node }: PlacedNode, change: NodeChange | null): number | null {
+  return node.kind === "file" && node.names === 1 && change?.kind !== "deleted" ? node.size : null;
+}
+
+/** Of the directories from `start` down, and of the first of a file's several names. */
+function totalsOf(rows: Rows, start: string): Map<string, number> {
   const totals = new Map<string, number>();
   const counted = new Set<LeafNode>();
-  const start = rows[0]?.place.path ?? "";
-  for (const { place, change } of rows) {
+  for (const { place, change } of rows()) {
     const { path, node } = place;
     if (node.kind !== "file" || change?.kind === "deleted" || counted.has(node)) continue;
     if (node.names > 1) counted.add(node);
+    const isOwn = ownTotal(place, change) !== null;
     for (let key = path; ; key = parentOf(key)) {
-      totals.set(key, (totals.get(key) ?? 0) + node.size);
+      if (key !== path || !isOwn) totals.set(key, (totals.get(key) ?? 0) + node.size);
       if (key === start || key === "") break;
     }
   }
   return totals;
 }
 
-function directoriesToChanges(rows: readonly Row[]): Set<string> {
+function directoriesToChanges(rows: Rows): Set<string> {
   const found = new Set<string>();
-  for (const { place, change } of rows) {
+  for (const { place, change } of rows()) {
     if (change === null || place.path === "") continue;
     for (let key = parentOf(place.path); !found.has(key); key = parentOf(key)) found.add(key);
   }

@@ -3,10 +3,11 @@ import type { Digest } from "../../core/digest.ts";
 import { type Efficiency, type EfficiencyMeter, efficiencyMeter } from "../../view/efficiency.ts";
 import { walk } from "../../view/lookup.ts";
 import { type DuplicatePath, type HiddenNode, type LayerEntries, mergeLayers } from "../../view/merged-tree.ts";
-import type { PlacedNode } from "../../view/node.ts";
+import type { FileNode, PlacedNode } from "../../view/node.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { ImageLayer } from "../tree/image-layer.ts";
-import { type LayerStack, readStack, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
+import { compactTree } from "../tree/layer-index/tree-codec.ts";
+import { type LayerStack, readStack, type StackCall, type StackFinder, tellDuplicates } from "../tree/layer-stack.ts";
 import { readTogether } from "../tree/read-together.ts";
 import { keyOf, wantedFiles } from "../tree/tree-contents.ts";
 
@@ -60,26 +61,10 @@ export interface Duplicates {
 /** Reads each layer once, and those with files of equal sizes once more. */
 export function findWaste(finder: StackFinder, options: WasteOptions): Promise<Waste> {
   return readStack(finder, async (stack) => {
-    const meter = efficiencyMeter();
-    const sizes = stack.layers.map(() => 0);
-    const hiding = new Hiding();
-    const { signal } = options;
-    const doubled: DuplicatePath[] = [];
-    const tree = await mergeLayers(metered(stack.layers, meter, signal), {
-      signal,
-      onEntry: (entry, layer) => {
-        meter.add(entry);
-        sizes[layer]! += entry.size;
-      },
-      onHidden: (hidden) => hiding.add(hidden),
-      onDuplicate: (duplicate) => doubled.push(duplicate),
-    });
-    tellDuplicates(finder.call, doubled);
-    const root: PlacedNode = { path: "", node: tree.root };
-    const hidden = hiding.files(root);
+    const { efficiency, sizes, hidden, root } = await measure(stack, finder.call);
     const duplicates = options.duplicates === false ? null : await findDuplicates(stack, root);
     return {
-      ...meter.result(),
+      ...efficiency,
       hiddenBytes: sum(hidden, ({ bytes }) => bytes),
       hidden,
       layers: stack.layers.map(({ diffID, createdBy }, index) => ({
@@ -92,6 +77,35 @@ export function findWaste(finder: StackFinder, options: WasteOptions): Promise<W
       duplicates,
     };
   });
+}
+
+interface Measured {
+  readonly efficiency: Efficiency;
+  /** Bytes of each layer's entries, lowest first. */
+  readonly sizes: readonly number[];
+  readonly hidden: readonly HiddenFile[];
+  readonly root: PlacedNode;
+}
+
+async function measure({ layers }: LayerStack, call: StackCall): Promise<Measured> {
+  const meter = efficiencyMeter();
+  const sizes = layers.map(() => 0);
+  const hiding = new Hiding();
+  const { signal } = call;
+  const doubled: DuplicatePath[] = [];
+  const tree = await mergeLayers(metered(layers, meter, signal), {
+    signal,
+    onEntry: (entry, layer) => {
+      meter.add(entry);
+      sizes[layer]! += entry.size;
+    },
+    onHidden: (hidden) => hiding.add(hidden),
+    onDuplicate: (duplicate) => doubled.push(duplicate),
+  });
+  tellDuplicates(call, doubled);
+  // The nodes themselves would stay in memory while contents are compared.
+  const root: PlacedNode = { path: "", node: compactTree(tree).root };
+  return { efficiency: meter.result(), sizes, hidden: hiding.files(root), root };
 }
 
 async function* metered(
@@ -162,21 +176,28 @@ interface Candidate {
 /** For each layer its contents that have the size of another one, by their stored names. */
 function filesWithTwins(root: PlacedNode): Map<number, Map<string, Candidate>> {
   const bySize = new Map<number, number>();
+  for (const { node } of contentsBelow(root)) bySize.set(node.size, (bySize.get(node.size) ?? 0) + 1);
   const contents = new Map<number, Map<string, Candidate>>();
-  for (const place of walk(root)) {
-    const { node, path } = place;
-    if (node.kind !== "file" || node.size === 0) continue;
+  for (const place of contentsBelow(root)) {
+    const { size } = place.node;
+    if (bySize.get(size) === 1) continue;
     const { layer, name } = keyOf(place);
     const own = contents.get(layer) ?? new Map<string, Candidate>();
     contents.set(layer, own);
-    if (own.has(name)) continue;
-    own.set(name, { path, layer, bytes: node.size });
-    bySize.set(node.size, (bySize.get(node.size) ?? 0) + 1);
-  }
-  for (const own of contents.values()) {
-    for (const [name, { bytes }] of own) if (bySize.get(bytes) === 1) own.delete(name);
+    // Two nodes have one content where a layer made a link to a file of a lower one.
+    if (!own.has(name)) own.set(name, { path: place.path, layer, bytes: size });
   }
   return contents;
+}
+
+/** The files that have content, each by its first name. */
+function* contentsBelow(root: PlacedNode): Generator<PlacedNode<FileNode>> {
+  const known = new Set<FileNode>();
+  for (const { path, node } of walk(root)) {
+    if (node.kind !== "file" || node.size === 0 || known.has(node)) continue;
+    if (node.names > 1) known.add(node);
+    yield { path, node };
+  }
 }
 
 function sum<T>(items: readonly T[], count: (item: T) => number): number {

@@ -49,6 +49,11 @@ export function decodeTree(bytes: Buffer): IndexedTree {
   return { tree: { root: root as DirectoryNode, layers }, duplicates };
 }
 
+/** The same tree as a record, which takes a fraction of the memory of its nodes. */
+export function compactTree(tree: MergedTree): MergedTree {
+  return decodeTree(Buffer.concat(encodeTree({ tree, duplicates: [] }))).tree;
+}
+
 interface Level {
   readonly children: readonly (readonly [string, TreeNode])[];
   /** Where the tables of the directories among them lie. */
