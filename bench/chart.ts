@@ -7,6 +7,8 @@ export interface BarChart {
   readonly groups: readonly BarGroup[];
   /** Room for the bars' labels, in pixels. Default: 120. */
   readonly labelWidth?: number;
+  /** Room behind the longest bar, in pixels. Default: 150. */
+  readonly noteWidth?: number;
   /** How the median is written. Default: as seconds. */
   readonly format?: (median: number) => string;
 }
@@ -28,14 +30,20 @@ export interface Bar {
 }
 
 const WIDTH = 860;
-const NOTES = 150;
 const ROW = 24;
 const OURS_COLOUR = "#2f6db3";
 const PEER_COLOUR = "#b4becb";
 const INK = "#1f2933";
 
 /** The slowest bar of each group is as long as there is room. */
-export function barChart({ title, note, groups, labelWidth = 120, format = seconds }: BarChart): string {
+export function barChart({
+  title,
+  note,
+  groups,
+  labelWidth = 120,
+  noteWidth = 150,
+  format = seconds,
+}: BarChart): string {
   const parts = text(24, 36, title, { size: 18, weight: "bold" });
   parts.push(...text(24, 56, note, { size: 12 }));
   let y = 84;
@@ -46,7 +54,7 @@ export function barChart({ title, note, groups, labelWidth = 120, format = secon
       const place = {
         left: 24 + labelWidth,
         y: y + 14 + index * ROW,
-        width: WIDTH - labelWidth - NOTES,
+        width: WIDTH - labelWidth - noteWidth,
         longest,
         format,
       };

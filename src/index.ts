@@ -11,6 +11,9 @@ export type { CreateContainerOptions, CreatedContainer } from "./engine/containe
 export type { ContainerInspection } from "./engine/containers/inspect-container.ts";
 export type { ContainerSummary } from "./engine/containers/list-containers.ts";
 export type { RemoveContainerOptions } from "./engine/containers/remove-container.ts";
+export type { CopyInOptions, CopyOptions } from "./engine/copying/cp.ts";
+export type { CopiedIn, IntoContainerOptions } from "./engine/copying/into-container.ts";
+export type { CopiedOut } from "./engine/copying/to-machine.ts";
 export type {
   CallOptions,
   Change,
@@ -50,6 +53,7 @@ export type { TarInput } from "./engine/incoming/layer-tar.ts";
 export type { PulledImage, PullOptions, PullResult } from "./engine/incoming/pull.ts";
 export type { StoreInfo } from "./engine/info.ts";
 export type { LoginRequest, LoginResult, LogoutResult } from "./engine/login.ts";
+export type { ExportTreeOptions } from "./engine/look/export-tree.ts";
 export type { ListOptions } from "./engine/look/list-nodes.ts";
 export { openEngine } from "./engine/open-engine.ts";
 export type { CopiedImage, ImageCopyOptions } from "./engine/outgoing/copy.ts";

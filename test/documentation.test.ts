@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
-import { makeCommitDocs } from "../scripts/docs/commit-page.ts";
 import { makeContainersDocs } from "../scripts/docs/containers-page.ts";
 import { withEdgeTable } from "../scripts/docs/edge-table.ts";
 import { makeExplainDocs } from "../scripts/docs/explain-page.ts";
 import { makeLookInsideDocs } from "../scripts/docs/look-inside-page.ts";
+import { makeCommitDocs, makeCpDocs } from "../scripts/docs/session-page.ts";
 import { overlay } from "./support/filesystems.ts";
 import { requires } from "./support/requires.ts";
 import { checkout, projectFiles, readText } from "./support/tree.ts";
@@ -58,6 +58,15 @@ describe("docs/commit.md", () => {
   it("has what the commands print (else: npm run docs)", () => {
     const page = readText("docs/commit.md");
     expect(makeCommitDocs(page)).toBe(page);
+  });
+});
+
+describe("docs/cp.md", () => {
+  requires(overlay());
+
+  it("has what the commands print (else: npm run docs)", () => {
+    const page = readText("docs/cp.md");
+    expect(makeCpDocs(page)).toBe(page);
   });
 });
 

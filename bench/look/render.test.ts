@@ -60,7 +60,7 @@ describe("lookReport", () => {
   });
 
   it("draws a bar for each row, with the number of wrong answers", () => {
-    expect([...picture.matchAll(/<rect x="234"/g)]).toHaveLength(5);
+    expect([...picture.matchAll(/<rect x="254"/g)]).toHaveLength(5);
     expect(picture).toContain("3.00 s (8 wrong)");
   });
 });

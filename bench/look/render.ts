@@ -87,7 +87,7 @@ function renderChart({ readings, listings }: LookResults): string {
     }),
   );
   const note = "Median of wall-clock time of the whole process; shorter is better.";
-  return barChart({ title: TITLE, note, groups: [...read, ...listed], labelWidth: 210 });
+  return barChart({ title: TITLE, note, groups: [...read, ...listed], labelWidth: 230, noteWidth: 180 });
 }
 
 function wrongNote({ wrong: { missing, extra, different } }: ListingRow): string {

@@ -67,7 +67,8 @@ function merged(changed: JsonRecord, container: JsonRecord): JsonRecord {
     filled[field] = nonEmpty({ ...asRecord(container[field]), ...asRecord(changed[field]) });
   }
   filled.Labels ??= {};
-  filled.Env = mergeEnv(wordsOf(changed.Env), wordsOf(container.Env));
+  const variables = wordsOf(changed.Env);
+  filled.Env = variables.length === 0 ? container.Env : mergeEnv(variables, wordsOf(container.Env));
   if (wordsOf(changed.Entrypoint).length === 0) {
     if (wordsOf(changed.Cmd).length === 0) filled.Cmd = container.Cmd;
     filled.Entrypoint ??= container.Entrypoint;

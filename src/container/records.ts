@@ -4,10 +4,10 @@ import type { JsonRecord } from "../core/json-record.ts";
 import { type ContainerRecord, containersOfLayers, writeContainerRecord } from "../layer/container-records.ts";
 import { readLeases } from "../layer/lease.ts";
 import { makeWorkDirectory } from "../layer/register.ts";
-import { fsyncDirectory, publishDirectory, writeFileDurably } from "../sys/durable.ts";
+import { fsyncDirectory, publishDirectory, publishSynced, writeFileDurably } from "../sys/durable.ts";
 import { makeDirectories } from "../sys/make-directories.ts";
 import { CONTAINER_FILES, type ContainerStore, containersDirectory } from "./container.ts";
-import { removeAbandonedVolumes } from "./volumes.ts";
+import { removeNotedVolumes } from "./volumes.ts";
 
 /** A container whose layers are made, on its way into the store. */
 export interface NewContainer {
@@ -34,7 +34,8 @@ export function publishContainer(store: ContainerStore, workName: string, contai
   makeDirectories(layout.mounts, 0o755);
   makeDirectories(containersDirectory(store), 0o710);
   publishDirectory(mount, join(layout.mounts, id));
-  publishDirectory(directory, join(containersDirectory(store), id));
+  // Both were written before the sync of the first.
+  publishSynced(directory, join(containersDirectory(store), id));
 }
 
 /** Replaces a container's `config.v2.json`, whole at every instant. The caller holds the exclusive lock. */
@@ -72,7 +73,7 @@ export function hideHalfMadeContainers(store: ContainerStore): void {
     const halfMade =
       cacheIDs.length === 0 ? [] : containersOfLayers(layout, new Set(cacheIDs)).filter((id) => !isWhole(id));
     for (const id of halfMade) hideLayerRecord(store, workName, id);
-    removeAbandonedVolumes(store, workName, isWhole);
+    removeNotedVolumes(store, workName, isWhole);
   }
 }
 

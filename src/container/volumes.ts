@@ -20,7 +20,7 @@ export function volumesDirectory({ root }: ContainerStore): string {
 
 /**
  * Makes the volumes of a new container. An empty one gets what the image has in its place, unless the user said `nocopy`.
- * What is made is noted before under the lease's `workName`, for `removeAbandonedVolumes`. Fails with CONFLICT where the
+ * What is made is noted before under the lease's `workName`, for `removeNotedVolumes`. Fails with CONFLICT where the
  * image has something else than a directory in a volume's place.
  */
 export async function makeVolumes(
@@ -32,7 +32,7 @@ export async function makeVolumes(
 ): Promise<void> {
   const volumes = points.filter(({ Type }) => Type === "volume");
   const anonymous = volumes.filter(isAnonymous).map(({ Name }) => Name);
-  if (anonymous.length > 0) writeFileSync(notePath(store, workName), JSON.stringify({ id, volumes: anonymous }));
+  noteVolumes(store, workName, id, anonymous);
   for (const point of volumes) {
     const source = openPlace(tree, point.Destination);
     try {
@@ -59,19 +59,27 @@ export function ownVolumes(store: ContainerStore, container: Container): string[
   return names.filter((name) => !used.has(name));
 }
 
-export function removeVolumes(store: ContainerStore, names: readonly string[]): void {
+function removeVolumes(store: ContainerStore, names: readonly string[]): void {
   for (const name of names) {
     if (/^[0-9a-f]{64}$/.test(name)) rmSync(join(volumesDirectory(store), name), { recursive: true, force: true });
   }
 }
 
-/** The container that they were made for is there. */
-export function forgetNewVolumes(store: ContainerStore, workName: string): void {
+/**
+ * Notes under a lease's `workName` which volumes shall not be there without the container: before they are made with it, and
+ * before it is removed with them.
+ */
+export function noteVolumes(store: ContainerStore, workName: string, id: string, volumes: readonly string[]): void {
+  if (volumes.length > 0) writeFileSync(notePath(store, workName), JSON.stringify({ id, volumes }));
+}
+
+/** What was noted is done. */
+export function forgetNotedVolumes(store: ContainerStore, workName: string): void {
   rmSync(notePath(store, workName), { force: true });
 }
 
-/** Removes the volumes that a lease's owner made for a container that did not become one. */
-export function removeAbandonedVolumes(
+/** Removes the volumes that a lease's owner noted for a container that is not there. */
+export function removeNotedVolumes(
   store: ContainerStore,
   workName: string,
   isWhole: (container: string) => boolean,

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { chainIDs } from "../core/chain-id.ts";
 import { type ImageConfig, parseConfig } from "../core/config.ts";
 import { type Digest, parseDigest } from "../core/digest.ts";
@@ -29,6 +29,11 @@ export function readImageConfig(layout: ImageLayout, id: Digest): ImageConfig | 
   throw new LayerfsError("CORRUPT_STORE", `image ${id}: its config has the digest ${config.digest}`, {
     hint: "the file was changed on disk; load the image again, or remove it by its id",
   });
+}
+
+/** Whether there is such an image, whole or not. */
+export function isStored(layout: ImageLayout, id: Digest): boolean {
+  return existsSync(contentPath(layout, id));
 }
 
 /** As `readImageConfig`, for lists: null also where the config is damaged. */

@@ -1,5 +1,5 @@
 import { check, readlinkat, tryOpenat } from "../sys/at.ts";
-import { systemError } from "../sys/errno.ts";
+import { ENOENT, systemError } from "../sys/errno.ts";
 import { close, pread } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../sys/flags.ts";
 import { type Stat, tryStatat } from "../sys/stat.ts";
@@ -47,9 +47,10 @@ export function changeOf(old: ComparedNode | null, current: ComparedNode, option
   return isRead && !hasSameContent(old, current) ? "changed" : "same";
 }
 
-/** Null for a node that is not to be seen. Fails as `systemError`. */
+/** Null for a node that is not to be seen, or was removed since its directory was read. Fails as `systemError`. */
 export function statOf(directory: number, name: Buffer, options: CompareOptions): Stat | null {
   const stat = tryStatat(directory, name);
+  if (stat === -ENOENT) return null;
   if (typeof stat === "number") throw systemError(stat, "look at", name);
   return isSeen(stat, options) ? stat : null;
 }

@@ -209,6 +209,18 @@ describe("layerChanges", () => {
     });
   });
 
+  it("passes over what is removed while the tree is read", async () => {
+    await onSite(fileAt("d/f"), async ({ overlay, merged }) => {
+      for (const name of ["new-a", "new-b"]) writeFileSync(join(merged, name), "");
+      const walk = compareOverlay(overlay, { withoutSockets: false });
+      const paths = Array.from(walk, ({ path }) => {
+        rmSync(join(merged, "new-b"), { force: true });
+        return path.toString();
+      });
+      expect(paths).toEqual(["", "new-a"]);
+    });
+  });
+
   it("tells of a directory that was removed and made again only what is gone and new in it", async () => {
     await onSite(fileAt("d/f"), async ({ overlay, merged }) => {
       rmSync(join(merged, "d"), { recursive: true });

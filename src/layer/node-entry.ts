@@ -1,5 +1,6 @@
 import { LayerfsError, printable } from "../core/errors.ts";
 import { check, readlinkat, tryOpenat } from "../sys/at.ts";
+import { ENOENT } from "../sys/errno.ts";
 import { close, pread } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../sys/flags.ts";
 import type { Stat } from "../sys/stat.ts";
@@ -64,16 +65,19 @@ export function fieldsOf({ path, stat, directory, name }: NamedNode): HeaderFiel
 }
 
 /**
- * A file's bytes and the zeros after them; the last piece stays in `chunk`. Fails with CONFLICT where the file has become
- * shorter than its header says.
+ * A file's bytes and the zeros after them; the last piece stays in `chunk`. Fails with CONFLICT where the file is gone, or
+ * has become shorter than its header says.
  */
 export async function* contentOf({ path, stat, directory, name }: NamedNode, chunk: Chunk): AsyncGenerator<Buffer> {
-  const fd = check(tryOpenat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK), "open", path);
+  const fd = tryOpenat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  if (fd === -ENOENT) throw changedMeanwhile(`/${printable(path)} was removed while the tree was read`);
+  check(fd, "open", path);
   try {
     for (let done = 0; done < stat.size; ) {
       if (chunk.isFull) yield chunk.take();
       const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, stat.size - done));
-      if (pread(fd, buffer, done) < buffer.length) throw shrunk(path, stat);
+      if (pread(fd, buffer, done) < buffer.length)
+        throw changedMeanwhile(`/${printable(path)}: it had ${stat.size} bytes and has become shorter`);
       done += buffer.length;
       chunk.add(buffer);
     }
@@ -83,8 +87,8 @@ export async function* contentOf({ path, stat, directory, name }: NamedNode, chu
   chunk.add(padding(stat.size));
 }
 
-function shrunk(path: Buffer, stat: Stat): LayerfsError {
-  return new LayerfsError("CONFLICT", `/${printable(path)}: it had ${stat.size} bytes and has become shorter`, {
+function changedMeanwhile(message: string): LayerfsError {
+  return new LayerfsError("CONFLICT", message, {
     hint: "another program changes the tree; try again when it has ended",
   });
 }

@@ -7,6 +7,7 @@ import { close, pread, preadSome } from "../sys/file.ts";
 import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../sys/flags.ts";
 import { openPlainDirectory, openPlainFile } from "../sys/plain-path.ts";
 import { fstat } from "../sys/stat.ts";
+import { Chunks } from "../tar/chunks.ts";
 import { crc64, crc64Bytes } from "../tar/crc64.ts";
 import { changedFile } from "../tar/tar-split.ts";
 import { type FileRecord, recordBatches, recordedSize } from "../tar/tar-split-records.ts";
@@ -34,6 +35,8 @@ export interface DamagedFiles {
 }
 
 const READ_SIZE = 512 * 1024;
+/** Records are small, and those of several layers are read at the same time. */
+const SPLIT_READ_SIZE = 64 * 1024;
 const SLASH = Buffer.from("/");
 
 /**
@@ -46,7 +49,7 @@ export async function* openStoredTar(
 ): AsyncGenerator<Buffer> {
   const rootFd = openPlainDirectory(layer.directory);
   try {
-    const chunks = new Chunks(reuseBuffer);
+    const chunks = new Chunks(READ_SIZE, reuseBuffer);
     for await (const records of recordBatches(readSplit(layer.tarSplit))) {
       for (const record of records) {
         if (record.type === 2) yield* chunks.add(record.payload);
@@ -58,42 +61,6 @@ export async function* openStoredTar(
     yield* chunks.end();
   } finally {
     close(rootFd);
-  }
-}
-
-/** Gathers what is written into it in chunks of one size, each a buffer of its own unless it may be reused. */
-class Chunks {
-  readonly #reuseBuffer: boolean;
-  #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
-  #fill = 0;
-
-  constructor(reuseBuffer: boolean) {
-    this.#reuseBuffer = reuseBuffer;
-  }
-
-  /** Where the next bytes go; never empty. `advance` says how many there are. */
-  get room(): Buffer {
-    return this.#buffer.subarray(this.#fill);
-  }
-
-  *advance(count: number): Generator<Buffer> {
-    this.#fill += count;
-    if (this.#fill < READ_SIZE) return;
-    yield this.#buffer;
-    if (!this.#reuseBuffer) this.#buffer = Buffer.allocUnsafeSlow(READ_SIZE);
-    this.#fill = 0;
-  }
-
-  *add(bytes: Buffer): Generator<Buffer> {
-    for (let at = 0; at < bytes.length; ) {
-      const count = bytes.copy(this.room, 0, at);
-      at += count;
-      yield* this.advance(count);
-    }
-  }
-
-  *end(): Generator<Buffer> {
-    if (this.#fill > 0) yield this.#buffer.subarray(0, this.#fill);
   }
 }
 
@@ -145,8 +112,8 @@ export function storedTarSize({ tarSplit }: Pick<StoredLayer, "tarSplit">): Prom
 export async function* readSplit(tarSplit: string): AsyncGenerator<Buffer> {
   const fd = openPlainFile(tarSplit);
   if (fd === null) throw damaged(tarSplit, "cannot be read", new Error("it is missing"));
-  const file = createReadStream(tarSplit, { fd, highWaterMark: READ_SIZE });
-  const lines = createGunzip({ chunkSize: READ_SIZE });
+  const file = createReadStream(tarSplit, { fd, highWaterMark: SPLIT_READ_SIZE });
+  const lines = createGunzip({ chunkSize: SPLIT_READ_SIZE });
   file.on("error", (cause) => lines.destroy(damaged(tarSplit, "cannot be read", cause)));
   try {
     yield* file.pipe(lines);
@@ -166,13 +133,16 @@ function damaged(tarSplit: string, what: string, cause: Error): LayerfsError {
   });
 }
 
-/** The content of a file of a layer; symlinks cannot lead out of `rootFd`. Fails with CORRUPT_STORE where it is gone. */
-export function* readLayerFile(rootFd: number, name: Buffer): Generator<Buffer> {
+/**
+ * The content of a file of a layer; symlinks cannot lead out of `rootFd`. With `into`, a chunk lies there and is valid
+ * until the next one is asked for. Fails with CORRUPT_STORE where the file is gone.
+ */
+export function* readLayerFile(rootFd: number, name: Buffer, into?: Buffer): Generator<Buffer> {
   const fd = openLayerFile(rootFd, name);
   try {
-    const size = Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
+    const size = into?.length ?? Math.min(READ_SIZE, Math.max(1, fstat(fd).size));
     for (let position = 0; ; ) {
-      const buffer = Buffer.allocUnsafe(size);
+      const buffer = into ?? Buffer.allocUnsafe(size);
       const count = pread(fd, buffer, position);
       if (count === 0) return;
       position += count;

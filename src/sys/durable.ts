@@ -29,6 +29,11 @@ export function writeFileDurably(path: string, bytes: string | Uint8Array, optio
  */
 export function publishDirectory(temporaryDirectory: string, finalDirectory: string): void {
   withDirectory(temporaryDirectory, syncfs);
+  publishSynced(temporaryDirectory, finalDirectory);
+}
+
+/** The same for what the last sync of its file system has made durable already. */
+export function publishSynced(temporaryDirectory: string, finalDirectory: string): void {
   const result = tryRenameat2(
     AT_FDCWD,
     Buffer.from(temporaryDirectory),

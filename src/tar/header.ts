@@ -57,12 +57,12 @@ export const GNU_MAGIC = "ustar  \0";
 export function decodeHeader(block: Buffer, offset: number): BlockHeader {
   verifyChecksum(block, offset);
   const format = formatOf(block);
-  const number = (field: NumberField): number => {
-    const value = parseNumber(block, FIELD[field][0], FIELD[field][1]);
+  const number = ([start, length]: FieldPlace, field: NumberField): number => {
+    const value = parseNumber(block, start, length);
     if (Number.isNaN(value)) throw malformed(offset, `the header's ${field} is no number that tar allows`);
     return value;
   };
-  const size = number("size");
+  const size = number(FIELD.size, "size");
   if (size < 0) throw malformed(offset, `the header's size is ${size}`);
   const modern = format !== "v7";
   return {
@@ -70,15 +70,15 @@ export function decodeHeader(block: Buffer, offset: number): BlockHeader {
     typeflag: String.fromCharCode(block[FIELD.typeflag[0]]!),
     name: fullName(block, format),
     linkname: copyOf(block, FIELD.linkname[0], textEnd(block, FIELD.linkname)),
-    mode: number("mode"),
-    uid: number("uid"),
-    gid: number("gid"),
+    mode: number(FIELD.mode, "mode"),
+    uid: number(FIELD.uid, "uid"),
+    gid: number(FIELD.gid, "gid"),
     size,
-    mtime: number("mtime"),
-    uname: modern ? block.toString("utf8", FIELD.uname[0], textEnd(block, FIELD.uname)) : "",
-    gname: modern ? block.toString("utf8", FIELD.gname[0], textEnd(block, FIELD.gname)) : "",
-    devmajor: modern ? number("devmajor") : 0,
-    devminor: modern ? number("devminor") : 0,
+    mtime: number(FIELD.mtime, "mtime"),
+    uname: modern ? textOf(block, FIELD.uname) : "",
+    gname: modern ? textOf(block, FIELD.gname) : "",
+    devmajor: modern ? number(FIELD.devmajor, "devmajor") : 0,
+    devminor: modern ? number(FIELD.devminor, "devminor") : 0,
   };
 }
 
@@ -95,6 +95,7 @@ export function checksumOf(block: Uint8Array): number {
 }
 
 const ZERO_BLOCK = Buffer.alloc(BLOCK_SIZE);
+const NO_BYTES = Buffer.alloc(0);
 const SLASH = 0x2f;
 
 function verifyChecksum(block: Buffer, offset: number): void {
@@ -116,10 +117,9 @@ function signedChecksumOf(block: Uint8Array): number {
 }
 
 function formatOf(block: Buffer): HeaderFormat {
-  const magic = block.toString("latin1", FIELD.magic[0], FIELD.magic[0] + FIELD.magic[1]);
-  if (magic === GNU_MAGIC) return "gnu";
-  if (magic !== USTAR_MAGIC) return "v7";
-  return block.toString("latin1", FIELD.starTrailer[0], BLOCK_SIZE) === "tar\0" ? "star" : "ustar";
+  if (holds(block, FIELD.magic[0], GNU_MAGIC)) return "gnu";
+  if (!holds(block, FIELD.magic[0], USTAR_MAGIC)) return "v7";
+  return holds(block, FIELD.starTrailer[0], "tar\0") ? "star" : "ustar";
 }
 
 function fullName(block: Buffer, format: HeaderFormat): Buffer {
@@ -151,6 +151,16 @@ function hasGnuTimes(block: Buffer): boolean {
   );
 }
 
+function holds(block: Uint8Array, start: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++) if (block[start + at] !== text.charCodeAt(at)) return false;
+  return true;
+}
+
+function textOf(block: Buffer, field: FieldPlace): string {
+  const end = textEnd(block, field);
+  return end === field[0] ? "" : block.toString("utf8", field[0], end);
+}
+
 /** Where the text of a field ends: at its first NUL or at the end of the field. */
 function textEnd(block: Uint8Array, [start, length]: FieldPlace): number {
   let end = start;
@@ -159,6 +169,7 @@ function textEnd(block: Uint8Array, [start, length]: FieldPlace): number {
 }
 
 function copyOf(block: Buffer, start: number, end: number): Buffer {
+  if (start === end) return NO_BYTES;
   const copy = Buffer.allocUnsafe(end - start);
   block.copy(copy, 0, start, end);
   return copy;

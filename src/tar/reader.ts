@@ -81,7 +81,7 @@ class PushReader implements TarReader {
 
   write(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
-      const taken = this.#take(at === 0 ? chunk : chunk.subarray(at));
+      const taken = this.#take(chunk, at);
       this.#offset += taken;
       at += taken;
     }
@@ -103,29 +103,29 @@ class PushReader implements TarReader {
     this.#endPayload();
   }
 
-  /** Handles bytes at the front of `bytes` and returns how many. */
-  #take(bytes: Buffer): number {
+  /** Handles bytes of `chunk` from `at` on and returns how many. */
+  #take(chunk: Buffer, at: number): number {
     switch (this.#state) {
       case "payload":
-        return this.#takePayload(bytes);
+        return this.#takePayload(chunk, at);
       case "padding":
-        return this.#takePadding(bytes);
+        return this.#takePadding(chunk, at);
       case "extended":
-        return this.#takeExtended(bytes);
+        return this.#takeExtended(chunk, at);
       case "junk":
-        this.#handler.raw(bytes);
-        return bytes.length;
+        this.#handler.raw(chunk.subarray(at));
+        return chunk.length - at;
       default:
-        return this.#takeBlock(bytes);
+        return this.#takeBlock(chunk, at);
     }
   }
 
-  #takeBlock(bytes: Buffer): number {
-    if (this.#blockFill === 0 && bytes.length >= BLOCK_SIZE) {
-      this.#handleBlock(bytes.subarray(0, BLOCK_SIZE), this.#offset);
+  #takeBlock(chunk: Buffer, at: number): number {
+    if (this.#blockFill === 0 && chunk.length - at >= BLOCK_SIZE) {
+      this.#handleBlock(chunk.subarray(at, at + BLOCK_SIZE), this.#offset);
       return BLOCK_SIZE;
     }
-    const taken = bytes.copy(this.#block, this.#blockFill, 0);
+    const taken = chunk.copy(this.#block, this.#blockFill, at);
     this.#blockFill += taken;
     if (this.#blockFill === BLOCK_SIZE) {
       this.#blockFill = 0;
@@ -176,9 +176,9 @@ class PushReader implements TarReader {
     if (header.size === 0) this.#endExtended(offset + BLOCK_SIZE);
   }
 
-  #takeExtended(bytes: Buffer): number {
-    const taken = bytes.copy(this.#extendedData, this.#extendedData.length - this.#left, 0, this.#left);
-    this.#handler.raw(bytes.subarray(0, taken));
+  #takeExtended(chunk: Buffer, at: number): number {
+    const taken = chunk.copy(this.#extendedData, this.#extendedData.length - this.#left, at, at + this.#left);
+    this.#handler.raw(chunk.subarray(at, at + taken));
     this.#left -= taken;
     if (this.#left === 0) this.#endExtended(this.#offset + taken - this.#extendedData.length);
     return taken;
@@ -270,10 +270,10 @@ class PushReader implements TarReader {
     if (this.#left === 0) this.#endPayload();
   }
 
-  #takePayload(bytes: Buffer): number {
+  #takePayload(chunk: Buffer, at: number): number {
     const runs = this.#entry!.sparse;
-    const taken = Math.min(bytes.length, this.#left, this.#leftOfRun(runs));
-    this.#handler.payload(taken === bytes.length ? bytes : bytes.subarray(0, taken), this.#position);
+    const taken = Math.min(chunk.length - at, this.#left, this.#leftOfRun(runs));
+    this.#handler.payload(taken === chunk.length ? chunk : chunk.subarray(at, at + taken), this.#position);
     this.#left -= taken;
     this.#position += taken;
     if (this.#left === 0) this.#endPayload();
@@ -298,9 +298,9 @@ class PushReader implements TarReader {
     this.#state = this.#left === 0 ? "header" : "padding";
   }
 
-  #takePadding(bytes: Buffer): number {
-    const taken = Math.min(bytes.length, this.#left);
-    this.#handler.raw(bytes.subarray(0, taken));
+  #takePadding(chunk: Buffer, at: number): number {
+    const taken = Math.min(chunk.length - at, this.#left);
+    this.#handler.raw(chunk.subarray(at, at + taken));
     this.#left -= taken;
     if (this.#left === 0) this.#state = "header";
     return taken;

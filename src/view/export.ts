@@ -1,3 +1,4 @@
+import { Chunks } from "../tar/chunks.ts";
 import type { EntryKind } from "../tar/entry.ts";
 import { END_OF_ARCHIVE, encodeHeader, type HeaderFields, padding } from "../tar/writer.ts";
 import { walk } from "./lookup.ts";
@@ -12,10 +13,11 @@ export interface ExportOptions {
   readonly owner?: { readonly uid: number; readonly gid: number } | undefined;
   /** Called for each file that is not empty, in the order of the archive; as many bytes as the node's size. */
   readonly content: (file: PlacedNode<FileNode>) => AsyncIterable<Buffer>;
+  /** A chunk of the archive is valid until the next one is asked for. Default: each is a buffer of its own. */
+  readonly reuseBuffer?: boolean | undefined;
 }
 
-/** Headers are handed on together until they reach this size. */
-const CHUNK_SIZE = 64 * 1024;
+const CHUNK_SIZE = 128 * 1024;
 const SLASH = Buffer.from("/");
 
 /**
@@ -24,30 +26,21 @@ const SLASH = Buffer.from("/");
  */
 export async function* exportTree(start: PlacedNode, options: ExportOptions): AsyncGenerator<Buffer> {
   const names = new Map<LeafNode, Buffer>();
-  let headers: Buffer[] = [];
-  let size = 0;
+  const chunks = new Chunks(CHUNK_SIZE, options.reuseBuffer ?? false);
   for (const place of walk(start)) {
     const { node } = place;
     if (place.path === start.path && !options.withStart) continue;
     const name = nameOf(place, start, options.name);
     const linked = node.kind === "directory" ? undefined : names.get(node);
-    const header = encodeHeader(fieldsOf(node, name, linked, options));
-    headers.push(header);
-    size += header.length;
+    for (const full of chunks.add(encodeHeader(fieldsOf(node, name, linked, options)))) yield full;
     if (node.kind !== "directory" && node.names > 1) names.set(node, name);
-    const file = node.kind === "file" && node.size > 0 && linked === undefined ? node : null;
-    if (file !== null || size >= CHUNK_SIZE) {
-      yield Buffer.concat(headers);
-      headers = [];
-      size = 0;
-    }
-    if (file === null) continue;
-    yield* options.content({ path: place.path, node: file });
-    const zeros = padding(file.size);
-    if (zeros.length > 0) headers.push(zeros);
-    size += zeros.length;
+    if (node.kind !== "file" || node.size === 0 || linked !== undefined) continue;
+    const content = options.content({ path: place.path, node });
+    for await (const bytes of content) for (const full of chunks.add(bytes)) yield full;
+    for (const full of chunks.add(padding(node.size))) yield full;
   }
-  yield Buffer.concat([...headers, END_OF_ARCHIVE]);
+  for (const full of chunks.add(END_OF_ARCHIVE)) yield full;
+  for (const rest of chunks.end()) yield rest;
 }
 
 function nameOf({ path }: PlacedNode, start: PlacedNode, name: Buffer): Buffer {

@@ -2,14 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CreateContainerOptions } from "../../src/engine/containers/create-container.ts";
-import type { Engine } from "../../src/engine/engine.ts";
-import { openEngine } from "../../src/engine/open-engine.ts";
-import { type Dockerd, dockerd, exportedTree, startDockerd } from "../support/dockerd.ts";
+import { dockerd, exportedTree, startDockerd, whileRunning } from "../support/dockerd.ts";
 import { dumpTree } from "../support/dump-tree.ts";
 import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { requires } from "../support/requires.ts";
 import { scratchDirectory } from "../support/scratch.ts";
+import { withEngine } from "../support/stores.ts";
 import { layerTar } from "../support/tar-builder.ts";
 import { checkout } from "../support/tree.ts";
 
@@ -266,18 +265,4 @@ function withoutTimes(directory: string): string[] {
   return dumpTree(directory)
     .filter(({ path }) => path !== "")
     .map(({ mtime: _, ...row }) => JSON.stringify(row));
-}
-
-async function whileRunning(daemon: Dockerd, use: (daemon: Dockerd) => Promise<void>): Promise<void> {
-  await using _stopped = daemon;
-  await use(daemon);
-}
-
-async function withEngine<T>(
-  root: string,
-  driver: string | undefined,
-  use: (engine: Engine) => Promise<T>,
-): Promise<T> {
-  await using engine = await openEngine({ root, driver });
-  return await use(engine);
 }

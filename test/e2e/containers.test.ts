@@ -118,6 +118,15 @@ describe.each(["overlay2", "vfs"] as const)("a container, on %s", (driver) => {
     expect(scanStore(engine.root, driver)).toEqual([]);
   });
 
+  it("is made of an image that stays, or not at all, where the image is removed meanwhile", async () => {
+    const [made, removed] = await Promise.allSettled([engine.createContainer("x:1"), engine.removeImage("x:1")]);
+    expect([made.status, removed.status].sort()).toEqual(["fulfilled", "rejected"]);
+    if (made.status === "rejected") expect(made.reason).toMatchObject({ code: "NOT_FOUND" });
+    if (removed.status === "rejected") expect(removed.reason).toMatchObject({ code: "CONFLICT" });
+    expect(await engine.containers({ all: true })).toHaveLength(made.status === "fulfilled" ? 1 : 0);
+    expect(scanStore(engine.root, driver)).toEqual([]);
+  });
+
   it.each([
     ["an image that is not there", "nosuch", {}, "NOT_FOUND", "No such image: nosuch:latest"],
     ["a bad name", "x:1", { name: "bad/" }, "USAGE", "Invalid container name (bad/), only"],
@@ -152,8 +161,8 @@ describe.each(["overlay2", "vfs"] as const)("a container, on %s", (driver) => {
     expect(await listed({ all: true, names: ["^/ea", "nosuch"] })).toEqual(["early"]);
     expect(await listed({ all: true, labels: ["role"] })).toEqual(["early"]);
     expect(await listed({ all: true, labels: ["role=web", "tier"] })).toEqual([]);
-    expect(await listed({ since: "early" })).toEqual(["late"]);
-    expect(await listed({ before: "late" })).toEqual(["early"]);
+    expect(await listed({ all: true, since: "early" })).toEqual(["late"]);
+    expect(await listed({ all: true, before: "late" })).toEqual(["early"]);
     expect(await listed({ all: true, volumes: ["data"] })).toEqual(["late"]);
     expect(await listed({ all: true, networks: ["none"] })).toEqual(["late"]);
     expect(await listed({ all: true, ancestors: ["x:1"] })).toEqual(["late", "early"]);

@@ -10,7 +10,9 @@ import { type CommandResult, type DockerDaemon, startDockerDaemon } from "../sup
 import { overlay } from "../support/filesystems.ts";
 import { dockerArchive, type TestImage } from "../support/image-builder.ts";
 import { program, requires, root } from "../support/requires.ts";
-import { firstPart, type SessionCommand, secondPart } from "./docker-session/commands.ts";
+import type { SessionCommand } from "./docker-session/command.ts";
+import { firstPart, secondPart } from "./docker-session/commands.ts";
+import { containerPart } from "./docker-session/containers.ts";
 import * as images from "./docker-session/images.ts";
 
 const missing = requires(root(), program("dockerd"), program("docker"), program("runc"), program("setpriv"), overlay());
@@ -67,6 +69,22 @@ describe("a session on a store with containers and child images", () => {
   });
 });
 
+describe("a session of container commands", () => {
+  beforeAll(async () => {
+    if (missing !== null) return;
+    const running = docker("ps", "-q").split("\n").filter(Boolean);
+    for (const id of running) docker("kill", id);
+    for (const id of docker("ps", "-aq").split("\n").filter(Boolean)) docker("rm", id);
+    docker("load", "-i", resolveWord("tagged.tar"));
+    rmSync(ownRoot, { recursive: true });
+    copyStore(daemon.root, ownRoot);
+  });
+
+  it.each(containerPart.map(named))("%s", async (_, command) => {
+    await compare(command);
+  });
+});
+
 function named(command: SessionCommand): [string, SessionCommand] {
   const line = command.argv.map((word) => (/^[\w./:=@-]+$/.test(word) ? word : `'${word}'`)).join(" ");
   return [command.differs === undefined ? line : `${line} (differs: ${command.differs.reason})`, command];
@@ -99,7 +117,7 @@ function words({ stdout, stderr }: CommandResult, [verb]: readonly string[]): { 
   const lines = (text: string): string[] =>
     text
       .split("\n")
-      .filter((line) => !line.startsWith("hint: "))
+      .filter((line) => !/^(hint: |WARNING: IPv4 forwarding is disabled)/.test(line))
       .map((line) => line.replace(/^(layerfs|Error response from daemon|Error|warning): /, ""))
       .map((line) => line.replace(/^(warning|Error): /, ""))
       .map((line) => line.replaceAll(ownRoot, "ROOT").replaceAll(daemon.root, "ROOT"))
@@ -108,8 +126,12 @@ function words({ stdout, stderr }: CommandResult, [verb]: readonly string[]): { 
       .map((line) => line.replace(/^(No such image: .*):latest$/, "$1"))
       .map((line) => line.replace(/\s+/g, " ").trim())
       .filter((line) => line !== "");
-  const out = lines(stdout);
-  return { stdout: verb === "images" ? out.sort() : out, stderr: lines(stderr) };
+  const masked = (line: string): string =>
+    line.replace(/(?<!sha256:)\b[0-9a-f]{64}\b/g, "ID").replace(/("Hostname":"|container )[0-9a-f]{12}\b/, "$1ID");
+  const out = lines(stdout)
+    .map(masked)
+    .map((line) => (verb === "ps" ? line.replace(/^[0-9a-f]{12}\b/, "ID") : line));
+  return { stdout: verb === "images" ? out.sort() : out, stderr: lines(stderr).map(masked) };
 }
 
 function describeResults(theirs: CommandResult, ours: CommandResult): string {

@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { keepOutDockerd } from "../../src/engine/dockerd.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { openEngine } from "../../src/engine/open-engine.ts";
 import { BASE, EDGE_CASES, type EdgeCase } from "../corpus/edge-layers.ts";
 import { describeTree } from "../support/describe-tree.ts";
 import {
@@ -12,6 +11,7 @@ import {
   exportedTree,
   savedLayers,
   startDockerd,
+  whileRunning,
   withoutMountPoints,
 } from "../support/dockerd.ts";
 import { makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
@@ -19,6 +19,7 @@ import { buildConfig, dockerArchive, type TestImage } from "../support/image-bui
 import { requires } from "../support/requires.ts";
 import { scratchDirectory } from "../support/scratch.ts";
 import { lines, snapshot } from "../support/snapshot.ts";
+import { withEngine } from "../support/stores.ts";
 import { layerTar } from "../support/tar-builder.ts";
 import { checkout } from "../support/tree.ts";
 
@@ -235,20 +236,6 @@ async function expectRefusals(engine: Engine): Promise<void> {
     code: "READ_ONLY",
     hint: "name one: layerfs mount one:1 DIR",
   });
-}
-
-async function whileRunning(daemon: Dockerd, use: (daemon: Dockerd) => Promise<void>): Promise<void> {
-  await using _stopped = daemon;
-  await use(daemon);
-}
-
-async function withEngine<T>(
-  root: string,
-  driver: string | undefined,
-  use: (engine: Engine) => Promise<T>,
-): Promise<T> {
-  await using engine = await openEngine({ root, driver });
-  return await use(engine);
 }
 
 async function mountedTree(engine: Engine, image: string): Promise<Record<string, string>> {

@@ -126,7 +126,9 @@ describe("a layer that lies about sizes or holds impossible names is refused, an
     });
   });
 
-  it("4,000 directories in one another, in halves that a symlink joins, in the store too", async () => {
+  it("4,000 directories in one another, in halves that a symlink joins, in the store too", {
+    timeout: 120_000,
+  }, async () => {
     const half = "d/".repeat(2000);
     const image = imageOf([
       { name: half, type: "directory" },

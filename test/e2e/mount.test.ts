@@ -44,7 +44,7 @@ describe.each(["overlay2", "vfs"] as const)("mount, on %s", (driver) => {
     expect(describeTree(target)).toEqual(TREE);
     await expect(engine.unmount({ target: "y:1" })).rejects.toMatchObject({
       code: "NOT_FOUND",
-      message: "y:1 is neither the directory of a mount nor an image that is mounted",
+      message: "y:1 is neither the directory of a mount nor a container or an image that is mounted",
     });
     expect(await engine.unmount({ target: "x:1" })).toBe(target);
     await engine.removeImage("x:1");

@@ -55,8 +55,8 @@ export interface Victim {
   readonly words: readonly string[];
   readonly input?: Buffer;
   readonly mounted?: boolean;
-  /** A container of this name is there, made of the first image, and mounted where `container` says so. */
-  readonly container?: "there" | "mounted";
+  /** A container of the first image is there, named `box`. */
+  readonly container?: "there" | "with a volume" | "mounted";
 }
 
 /** All that one may be doing when it dies; what takes longest is there several times. */
@@ -90,16 +90,16 @@ export function victims(site: Site): Victim[] {
   ];
 }
 
-/** The container that is there is named `box`. */
 function containerVictims(site: Site, a: SampleImage): Victim[] {
   const there = { loaded: [a], container: "there" } as const;
   return [
     { name: "create", loaded: [a], words: ["create", "--name", "new", "-w", "/made/here", a.name, "sh"] },
     { name: "create with a volume", loaded: [a], words: ["create", "-v", "/opt", a.name, "sh"] },
     { name: "rm", ...there, words: ["rm", "box"] },
-    { name: "rm -v", ...there, words: ["rm", "-v", "box"] },
+    { name: "rm -v", loaded: [a], container: "with a volume", words: ["rm", "-v", "box"] },
     { name: "rename", ...there, words: ["rename", "box", "crate"] },
     { name: "mount of a container", ...there, words: ["mount", "box", site.target] },
+    { name: "commit", ...there, words: ["commit", "box", "committed:1"] },
     { name: "umount of a container", loaded: [a], container: "mounted", words: ["umount", "box"] },
   ];
 }
@@ -118,7 +118,12 @@ export async function prepare(site: Site, victim: Victim): Promise<void> {
   const image = victim.loaded[0]?.name ?? "";
   if (victim.mounted) await engine.mount({ image, target: site.target, readWrite: true });
   if (victim.container === undefined) return;
-  await engine.createContainer(image, { name: "box", command: ["sh"], volumes: ["/opt"] });
+  await engine.createContainer(image, {
+    name: "box",
+    command: ["sh"],
+    workingDir: "/made/here",
+    volumes: victim.container === "with a volume" ? ["/opt"] : [],
+  });
   if (victim.container === "mounted") await engine.mount({ image: "box", target: site.target });
 }
 
@@ -205,8 +210,13 @@ export function openSite(site: Site): Promise<Engine> {
   return openEngine({ root: site.root, driver: site.driver });
 }
 
+/** The site's images that are there; those that a victim committed must be whole as well. */
 async function listed(site: Site, engine: Engine): Promise<SampleImage[]> {
-  const ids = new Set((await engine.images()).map(({ id }) => String(id)));
+  const ids = new Set<string>();
+  for (const { id } of await engine.images()) {
+    if ((await engine.inspect(id)).Container === "") ids.add(id);
+    else expect(await engine.list(id, "/made")).toHaveLength(1);
+  }
   const known = site.images.filter(({ id }) => ids.has(id));
   expect(known.map(({ id }) => id).sort()).toEqual([...ids].sort());
   return known;

@@ -68,6 +68,12 @@ export async function startDockerd(root: string, driver: string): Promise<Docker
   };
 }
 
+/** Ends the daemon whatever `use` does. */
+export async function whileRunning(daemon: Dockerd, use: (daemon: Dockerd) => Promise<void>): Promise<void> {
+  await using _stopped = daemon;
+  await use(daemon);
+}
+
 const OWN_NAMESPACE = ["--mount", "--propagation", "private", "setpriv", "--pdeathsig", "TERM"];
 
 function options(root: string, driver: string, place: string): string[] {

@@ -7,7 +7,7 @@
  */
 import { deepStrictEqual } from "node:assert";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ErrorCode, isLayerfsError } from "../../src/core/errors.ts";
 import type { Engine } from "../../src/engine/engine.ts";
@@ -45,6 +45,9 @@ interface Operation {
   act(engine: Engine, archive: Archive, part: Part): Promise<void>;
 }
 
+/** What the images say that are committed from containers. */
+const COMMITTED = "committed by a user of the store";
+
 const OPERATIONS: readonly Operation[] = [
   { name: "load", allowed: [], act: load },
   { name: "load", allowed: [], act: load },
@@ -53,7 +56,7 @@ const OPERATIONS: readonly Operation[] = [
     allowed: ["NOT_FOUND", "CONFLICT"],
     act: async (engine, { name }) => void (await engine.removeImage(name)),
   },
-  { name: "images", allowed: [], act: images },
+  { name: "images", allowed: ["NOT_FOUND"], act: images },
   { name: "explain", allowed: ["NOT_FOUND"], act: explain },
   { name: "ls", allowed: ["NOT_FOUND"], act: list },
   { name: "cat", allowed: ["NOT_FOUND"], act: cat },
@@ -116,7 +119,11 @@ async function load(engine: Engine, { file, id }: Archive): Promise<void> {
 
 async function images(engine: Engine, _archive: Archive, { archives }: Part): Promise<void> {
   const known = new Set(archives.map(({ id }) => id));
-  for (const { id } of await engine.images()) deepStrictEqual(known.has(id), true, `${id} is no image of this test`);
+  for (const { id } of await engine.images()) {
+    if (known.has(id)) continue;
+    const { Comment: comment } = await engine.inspect(id);
+    deepStrictEqual(comment, COMMITTED, `${id} is no image of this test`);
+  }
 }
 
 async function explain(engine: Engine, { name, id }: Archive): Promise<void> {
@@ -154,7 +161,7 @@ async function container(engine: Engine, { name, tree }: Archive, { target }: Pa
     await engine.mount({ image: id, target });
     try {
       deepStrictEqual(
-        Object.keys(tree).filter((path) => !existsSync(join(target, path))),
+        Object.keys(tree).filter((path) => lstatSync(join(target, path), { throwIfNoEntry: false }) === undefined),
         [],
       );
       if (content === "first") writeFileSync(join(target, "made", "file"), content);
@@ -163,7 +170,21 @@ async function container(engine: Engine, { name, tree }: Archive, { target }: Pa
       await engine.unmount({ target });
     }
   }
+  await commit(engine, id);
   await engine.removeContainer(id);
+}
+
+async function commit(engine: Engine, container: string): Promise<void> {
+  const changes = (await engine.diff(container)).map(({ kind, path }) => `${kind} ${path}`);
+  deepStrictEqual(changes, ["A /made", "A /made/file"]);
+  const { id, layer } = await engine.commit(container, { message: COMMITTED });
+  deepStrictEqual((await engine.inspect(id)).RootFS.Layers?.at(-1), layer);
+  const nodes = await engine.list(id, "/made");
+  deepStrictEqual(
+    nodes.map(({ name }) => name.toString()),
+    ["file"],
+  );
+  await engine.removeImage(id);
 }
 
 async function removeAny(engine: Engine): Promise<void> {

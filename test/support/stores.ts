@@ -14,6 +14,16 @@ export async function testEngine(driver: "overlay2" | "vfs", options: { maxLayer
   return engine;
 }
 
+/** An engine on a root that others use before and after; without a driver as it is chosen there. */
+export async function withEngine<T>(
+  root: string,
+  driver: string | undefined,
+  use: (engine: Engine) => Promise<T>,
+): Promise<T> {
+  await using engine = await openEngine({ root, driver });
+  return await use(engine);
+}
+
 /** Loads images as one archive. */
 export function loadImages(engine: Engine, images: readonly TestImage[]): Promise<LoadedImage[]> {
   const file = join(scratchDirectory(), "images.tar");

@@ -65,7 +65,9 @@ function copyOut(
   return async (session) => {
     const { engine, signal } = session;
     const call: CopyOptions = { keepOwners, followLink, platform, type, signal };
-    if (destination.kind === "stdio") return await writeAll(stdout, engine.copyTar(name, path, call), signal);
+    if (destination.kind === "stdio") {
+      return await writeAll(stdout, engine.copyTar(name, path, { ...call, reuseBuffer: true }), signal);
+    }
     const copied = await engine.copyOut(name, path, destination.path, call);
     logWarnings(session.log, copied.target, copied.warnings);
     await session.print(copied, () => "");

@@ -31,7 +31,8 @@ export function exportCommand(context: Context): Command {
       const file = output === "-" ? undefined : output;
       if (file === undefined) refuseTerminalOutput(context.stdout, "use the -o flag or redirect");
       await withSession(context, command, async ({ engine, stdout, signal }) => {
-        if (file === undefined) await writeAll(stdout, engine.export(name, { platform, type, signal }), signal);
+        if (file === undefined)
+          await writeAll(stdout, engine.export(name, { platform, type, signal, reuseBuffer: true }), signal);
         else await engine.exportToFile(name, file, { platform, type, signal });
       });
     });

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { listContainers } from "../../container/container.ts";
 import type { Digest } from "../../core/digest.ts";
 import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import { isLayerID } from "../../driver/layer-id.ts";
@@ -39,12 +40,11 @@ export function checkNames({ images }: Stores, ids: ReadonlySet<Digest>, finding
  * container without a record of its layers is told, and records whose directories are gone.
  */
 export function checkContainers(stores: Stores, findings: Findings): (Digest[] | null)[] {
-  const { layout, driver } = stores.layers;
+  const { layout } = stores.layers;
   const home = join(stores.root, "containers");
-  for (const id of readNames(home).filter((name) => HEX64.test(name))) {
+  for (const { id } of listContainers(stores)) {
     const record = join(layout.mounts, id);
-    if (!isOfDriver(join(home, id, "config.v2.json"), driver.name) || isPresent(record)) continue;
-    if (!isPresent(join(home, id))) continue;
+    if (isPresent(record) || !isPresent(join(home, id))) continue;
     findings.add({
       what: `container ${id}: the record of its layers, ${record}, is missing`,
       hint: "dockerd drops this container; restore the record, or remove the container",
@@ -57,17 +57,6 @@ export function checkContainers(stores: Stores, findings: Findings): (Digest[] |
     checkDirectories(stores, record, findings);
     return findings.attempt(() => chainOf(stores, record.parent));
   });
-}
-
-/** A root may have been used with several drivers. */
-function isOfDriver(config: string, driver: string): boolean {
-  try {
-    const { Driver } = JSON.parse(readIfThere(config) ?? "{}");
-    return Driver === undefined || Driver === driver;
-  } catch (error) {
-    if (error instanceof SyntaxError) return true;
-    throw error;
-  }
 }
 
 function checkDirectories({ layers }: Stores, { id, mountID, initID }: ContainerRecord, findings: Findings): void {

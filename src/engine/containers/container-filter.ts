@@ -1,9 +1,10 @@
 import { type Container, type ContainerState, isRunning } from "../../container/container.ts";
 import { resolveContainer } from "../../container/resolve.ts";
+import type { Digest } from "../../core/digest.ts";
 import { isLayerfsError } from "../../core/errors.ts";
 import { asRecord } from "../../core/json-record.ts";
 import { compareTimespec, parseRfc3339, type Timespec } from "../../core/timespec.ts";
-import { readWholeConfig } from "../../image/image-db.ts";
+import { readParents } from "../../image/metadata.ts";
 import { resolveImage } from "../../image/resolve.ts";
 import type { Stores } from "../stores.ts";
 
@@ -20,11 +21,11 @@ export interface ContainerFilters {
   readonly labels?: readonly string[] | undefined;
   /** These states, whether `all` is said or not. */
   readonly states?: readonly ContainerState[] | undefined;
-  /** Those that have ended with one of these statuses. */
+  /** Those that have ended with one of these statuses; needs `all`. */
   readonly exitCodes?: readonly number[] | undefined;
-  /** Made of these images, or of images on them. */
+  /** Made of these images, or of images that were built or committed on them. */
   readonly ancestors?: readonly string[] | undefined;
-  /** Made before this container, or after it. */
+  /** Made before this container, or after it; with `all` those too that do not run. */
   readonly before?: string | undefined;
   readonly since?: string | undefined;
   /** Name of a volume, or a destination. */
@@ -38,8 +39,7 @@ export function containerFilter(stores: Stores, filters: ContainerFilters): (con
   const before = filters.before === undefined ? null : createdTime(resolveContainer(stores, filters.before));
   const since = filters.since === undefined ? null : createdTime(resolveContainer(stores, filters.since));
   const ancestors = filters.ancestors === undefined ? null : ancestorTest(stores, filters.ancestors);
-  const asksForStopped = last !== undefined || before !== null || since !== null || exitCodes !== undefined;
-  const isShown = all || asksForStopped || states !== undefined ? () => true : isRunning;
+  const isShown = all || last !== undefined || states !== undefined ? () => true : isRunning;
   return (container) => {
     const { id, name, state, document } = container;
     const tests = [
@@ -82,23 +82,27 @@ function hasVolume({ document }: Container, text: string): boolean {
   return points.some(({ Name, Source, Destination }) => [Name, Source, Destination].includes(text));
 }
 
-/** Images that have the layers of one of `names` at their bottom. */
+/** The images, and those that were built or committed on them here. */
 function ancestorTest(stores: Stores, names: readonly string[]): (container: Container) => boolean {
-  const bottoms = names.flatMap((name) => {
-    try {
-      const { id } = resolveImage(stores.images, name);
-      return [{ id, diffIDs: readWholeConfig(stores.images, id)?.rootfs.diffIDs ?? [] }];
-    } catch (error) {
-      if (isLayerfsError(error, "NOT_FOUND")) return [];
-      throw error;
-    }
-  });
+  const parents = readParents(stores.images);
+  const wanted = new Set(names.flatMap((name) => idOf(stores, name) ?? []));
   return ({ image }) => {
-    if (image === null) return false;
-    if (bottoms.some(({ id }) => id === image)) return true;
-    const diffIDs = readWholeConfig(stores.images, image)?.rootfs.diffIDs ?? [];
-    return bottoms.some((bottom) => bottom.diffIDs.length > 0 && bottom.diffIDs.every((id, at) => diffIDs[at] === id));
+    const seen = new Set<Digest>();
+    for (let next = image ?? undefined; next !== undefined && !seen.has(next); next = parents.get(next)) {
+      if (wanted.has(next)) return true;
+      seen.add(next);
+    }
+    return false;
   };
+}
+
+function idOf(stores: Stores, name: string): Digest | null {
+  try {
+    return resolveImage(stores.images, name).id;
+  } catch (error) {
+    if (isLayerfsError(error, "NOT_FOUND")) return null;
+    throw error;
+  }
 }
 
 export function labelsOf({ config }: Container): Readonly<Record<string, string>> {

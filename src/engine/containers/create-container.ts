@@ -16,12 +16,13 @@ import {
   type ReadWriteLayer,
 } from "../../container/read-write-layer.ts";
 import { hideContainer, publishContainer } from "../../container/records.ts";
-import { forgetNewVolumes, makeVolumes, removeAbandonedVolumes, volumesDirectory } from "../../container/volumes.ts";
+import { forgetNotedVolumes, makeVolumes, removeNotedVolumes, volumesDirectory } from "../../container/volumes.ts";
 import { makeWorkingDirectory } from "../../container/working-directory.ts";
 import { configPlatform } from "../../core/config.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import { formatPlatform, parsePlatform } from "../../core/platform.ts";
 import { goTime } from "../../core/timespec.ts";
+import { isStored } from "../../image/image-db.ts";
 import { createLease, type Lease } from "../../layer/lease.ts";
 import { cleanUpAfter } from "../../layer/remove.ts";
 import { exclusively } from "../../layer/store.ts";
@@ -148,12 +149,14 @@ function publish(
   facts: ContainerFacts,
   options: CreateContainerOptions,
 ): CreatedContainer {
+  // The lease has kept its layers, but not the image.
+  if (!isStored(stores.images, image.id)) throw new LayerfsError("NOT_FOUND", `No such image: ${facts.imageName}`);
   publishContainer(stores, lease.workName, {
     layer: { id: facts.id, ...layer, parent: image.layers.at(-1)?.chainID ?? null },
     document: newConfigDocument(facts, options),
     hostConfig: newHostConfig(facts, options),
   });
-  forgetNewVolumes(stores, lease.workName);
+  forgetNotedVolumes(stores, lease.workName);
   lease[Symbol.dispose]();
   return { id: facts.id, name: facts.name };
 }
@@ -161,6 +164,6 @@ function publish(
 /** Nothing stays of a container that was not made. */
 function abandon(stores: Stores, { lease }: Plan, id: string): Promise<void> {
   hideContainer(stores, lease.workName, id);
-  removeAbandonedVolumes(stores, lease.workName, () => false);
+  removeNotedVolumes(stores, lease.workName, () => false);
   return cleanUpAfter(stores.layers, { ...lease, discard: () => lease[Symbol.dispose]() });
 }

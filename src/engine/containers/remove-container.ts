@@ -2,7 +2,7 @@ import { findMount, holdAlone } from "../../container/access.ts";
 import { type Container, isRunning } from "../../container/container.ts";
 import { deleteHidden, hideContainer } from "../../container/records.ts";
 import { resolveContainer } from "../../container/resolve.ts";
-import { ownVolumes, removeVolumes } from "../../container/volumes.ts";
+import { forgetNotedVolumes, noteVolumes, ownVolumes, removeNotedVolumes } from "../../container/volumes.ts";
 import { LayerfsError } from "../../core/errors.ts";
 import { asRecord } from "../../core/json-record.ts";
 import { createLease } from "../../layer/lease.ts";
@@ -26,9 +26,7 @@ export function removeContainer(stores: Stores, text: string, options: RemoveCon
     refuseRunning(container);
     refuseMounted(stores, container);
     using _alone = holdAlone(stores, container, "remove");
-    const volumes = options.volumes === true ? ownVolumes(stores, container) : [];
-    await removeLayers(stores, container);
-    removeVolumes(stores, volumes);
+    await removeHeld(stores, container, options.volumes === true ? ownVolumes(stores, container) : []);
     return container.id;
   });
 }
@@ -51,12 +49,15 @@ function refuseMounted(stores: Stores, container: Container): void {
 }
 
 /** A lease names the layers before anything is removed. It outlives a failure or crash, after which the rest is removed. */
-async function removeLayers(stores: Stores, { id, layer }: Container): Promise<void> {
+async function removeHeld(stores: Stores, { id, layer }: Container, volumes: readonly string[]): Promise<void> {
   const { driver, layout } = stores.layers;
   const cacheIDs = [layer.mountID, layer.initID].filter((each) => each !== null);
   const lease = createLease(layout, { reason: `rm ${id}`, chainIDs: [], making: [], cacheIDs });
+  noteVolumes(stores, lease.workName, id, volumes);
   hideContainer(stores, lease.workName, id);
   for (const cacheID of cacheIDs) await driver.remove(cacheID);
+  removeNotedVolumes(stores, lease.workName, () => false);
+  forgetNotedVolumes(stores, lease.workName);
   deleteHidden(stores, lease.workName);
   lease[Symbol.dispose]();
 }

@@ -7,7 +7,8 @@ export interface CopySource {
   readonly name: Buffer;
   /** It is `x/.` or a root: copied into a directory it stands for what is in it. */
   readonly contentOnly: boolean;
-  tar(options: TreeTarOptions): AsyncIterable<Buffer>;
+  /** With `reuseBuffer` a chunk is valid until the next one is asked for, which may take less memory. */
+  tar(options: TreeTarOptions & { readonly reuseBuffer?: boolean | undefined }): AsyncIterable<Buffer>;
 }
 
 export interface FollowOptions {

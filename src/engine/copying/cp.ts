@@ -5,7 +5,7 @@ import { resolveContainer } from "../../container/resolve.ts";
 import { LayerfsError, printable } from "../../core/errors.ts";
 import { openTree } from "../../mount/detached.ts";
 import { resolveInRoot } from "../../sys/resolve-in-root.ts";
-import { type FoundContainer, findContainer, type TreeType } from "../containers/find-container.ts";
+import { containerOfName, type FoundContainer, type TreeType } from "../containers/container-of-name.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { Stores } from "../stores.ts";
 import { openStack, type StackFinder } from "../tree/layer-stack.ts";
@@ -24,6 +24,8 @@ import { treeSource } from "./tree-source.ts";
 export interface CopyOptions extends ReadOptions, FollowOptions, ToMachineOptions {
   /** What the name is. Default: a container, or else an image. */
   readonly type?: TreeType | undefined;
+  /** Of a tar: a chunk is valid until the next one is asked for, which takes less memory. */
+  readonly reuseBuffer?: boolean | undefined;
 }
 
 export interface CopyInOptions extends FollowOptions, IntoContainerOptions {}
@@ -31,7 +33,8 @@ export interface CopyInOptions extends FollowOptions, IntoContainerOptions {}
 /** The node at a path with all below it as a tar, under its own name; of `x/.` and of the root, the content. */
 export async function* copyTar(finder: StackFinder, path: string, options: CopyOptions): AsyncGenerator<Buffer> {
   await using source = await openSource(finder, path, options);
-  yield* source.tar({ name: source.contentOnly ? Buffer.alloc(0) : source.name, withStart: true });
+  const name = source.contentOnly ? Buffer.alloc(0) : source.name;
+  yield* source.tar({ name, withStart: true, reuseBuffer: options.reuseBuffer });
 }
 
 /** Copies what is at a path of a container or image to this machine; see `copyToMachine`. */
@@ -81,7 +84,7 @@ async function openSource(
   path: string,
   options: CopyOptions,
 ): Promise<CopySource & AsyncDisposable> {
-  const found = await findContainer(finder, options.type);
+  const found = await containerOfName(finder, options.type);
   if (found === null) {
     return await openStack(finder, async (stack) => ({
       ...(await imageSource(stack, path, options)),

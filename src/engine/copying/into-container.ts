@@ -1,7 +1,7 @@
 import { decompress } from "../../compression/decompress.ts";
 import { type OpenedContainer, resolveInContainer } from "../../container/container-path.ts";
 import { containerOwner } from "../../container/owner.ts";
-import { LayerfsError, printable } from "../../core/errors.ts";
+import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import type { Warning } from "../../layer/apply/warnings.ts";
 import { check, tryOpenat } from "../../sys/at.ts";
 import { O_DIRECTORY, O_RDONLY } from "../../sys/flags.ts";
@@ -84,7 +84,12 @@ function destinationOf(opened: WritableContainer, path: string): RootPlace {
   if (opened.container.hostConfig.ReadonlyRootfs === true) {
     throw new LayerfsError("READ_ONLY", "container rootfs is marked read-only");
   }
-  return resolveInContainer(opened, path, { followLast: true });
+  try {
+    return resolveInContainer(opened, path, { followLast: true });
+  } catch (error) {
+    if (!isLayerfsError(error, "NOT_FOUND") || error.errno !== "ENOTDIR") throw error;
+    throw asksForDirectory(path) ? noDirectory(path) : notADirectory(error);
+  }
 }
 
 function targetOf(
@@ -99,12 +104,22 @@ function targetOf(
     throw new LayerfsError("CONFLICT", `${printable(path)} must be a directory or a regular file: got a device`);
   }
   if (stat !== null && isDirectory) {
-    throw new LayerfsError("CONFLICT", "cannot copy directory", { hint: `${printable(path)} is no directory` });
+    throw new LayerfsError("CONFLICT", `cannot copy directory: ${printable(path)} is no directory`);
   }
-  if (stat === null && !isDirectory && /\/\.?$/.test(path)) {
-    throw new LayerfsError("NOT_FOUND", `no such directory: ${printable(path)}`, { errno: "ENOENT" });
-  }
+  if (stat === null && !isDirectory && asksForDirectory(path)) throw noDirectory(path);
   return { names, withStart: true };
+}
+
+function asksForDirectory(path: string): boolean {
+  return /\/\.?$/.test(path);
+}
+
+function noDirectory(path: string): LayerfsError {
+  return new LayerfsError("NOT_FOUND", `no such directory: ${printable(path)}`, { errno: "ENOENT" });
+}
+
+function notADirectory({ message, errno }: LayerfsError): LayerfsError {
+  return new LayerfsError("NOT_FOUND", `extraction point is not a directory: ${message}`, { errno });
 }
 
 function ownerChange(

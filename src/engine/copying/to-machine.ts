@@ -52,7 +52,7 @@ function targetOf({ isDirectory, name, contentOnly }: CopySource, destination: s
     throw new LayerfsError("CONFLICT", message);
   }
   if (isDirectory) {
-    throw new LayerfsError("CONFLICT", `${printable(destination)} is no directory: cannot copy a directory to it`);
+    throw new LayerfsError("CONFLICT", `cannot copy directory: ${printable(destination)} is no directory`);
   }
   if (!destination.endsWith("/")) return realpathSync(destination);
   throw new LayerfsError("CONFLICT", `${printable(destination)} is no directory`, { errno: "ENOTDIR" });
@@ -86,7 +86,7 @@ async function write(
   const owner = keepOwners ? undefined : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const empty = Buffer.alloc(0);
   if (there?.isDirectory()) {
-    const tar = source.tar({ name: empty, withStart: !source.contentOnly, owner });
+    const tar = source.tar({ name: empty, withStart: !source.contentOnly, owner, reuseBuffer: true });
     const written = await writeTree(openDirectory(target), tar, { ignoreOwners: true, nameWhenWhole: true, signal });
     written.setModes(target);
     return written.warnings;
@@ -94,7 +94,12 @@ async function write(
   return await inStaging(target, async (staging) => {
     const into = isDirectory ? join(staging, COPY) : staging;
     if (isDirectory) mkdirSync(into);
-    const tar = source.tar({ name: isDirectory ? empty : Buffer.from(COPY), withStart: true, owner });
+    const tar = source.tar({
+      name: isDirectory ? empty : Buffer.from(COPY),
+      withStart: true,
+      owner,
+      reuseBuffer: true,
+    });
     return await writeTree(openDirectory(into), tar, { ignoreOwners: true, signal });
   });
 }

@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 import { isAbsolute, join, relative, resolve } from "node:path";
+import { readContainer } from "../../container/container.ts";
 import { chainIDs } from "../../core/chain-id.ts";
 import type { Digest } from "../../core/digest.ts";
 import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
@@ -12,7 +13,6 @@ import { layerDirectory } from "../../layer/layout.ts";
 import { listLeases } from "../../layer/lease.ts";
 import { listChainIDs, readCacheID, readLayerRecord } from "../../layer/records.ts";
 import { readChain } from "../../layer/store.ts";
-import { readIfThere } from "../../sys/read-if-there.ts";
 import type { Stores } from "../stores.ts";
 import { whereItLies } from "./explain.ts";
 import { layerMakers } from "./explain-history.ts";
@@ -51,7 +51,7 @@ async function explainAddress(stores: Stores, { id, path }: LayerAddress): Promi
     ...(isThere ? whereItLies(stores, id) : { directory: null, link: null }),
     layer: record === null ? null : { chainID: record.chainID, diffID: record.diffID, size: record.size },
     images: record === null ? imagesBelow(stores, owner) : imagesOn(stores, record.chainID),
-    containers: (owner === undefined ? standing : [owner]).map((container) => nameContainer(stores.root, container.id)),
+    containers: (owner === undefined ? standing : [owner]).map((container) => nameContainer(stores, container.id)),
     owner: mount?.target ?? lease?.reason ?? null,
     path: path === null || path === "" ? null : `/${path}`,
   };
@@ -151,17 +151,6 @@ function containersOn(stores: Stores, containers: readonly ContainerRecord[], ch
   });
 }
 
-/** The name is in what dockerd keeps of the container itself (`containers/<id>/config.v2.json`), if that is left. */
-function nameContainer(root: string, id: string): ContainerName {
-  return { id, name: nameIn(readIfThere(join(root, "containers", id, "config.v2.json"))) };
-}
-
-function nameIn(config: string | null): string | null {
-  try {
-    const { Name } = JSON.parse(config ?? "{}");
-    return typeof Name === "string" ? Name.replace(/^\//, "") : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+function nameContainer(stores: Stores, id: string): ContainerName {
+  return { id, name: readContainer(stores, id)?.name ?? null };
 }

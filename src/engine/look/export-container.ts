@@ -1,7 +1,7 @@
 import { openContainer } from "../../container/access.ts";
 import { treeTar } from "../../container/tree-tar.ts";
 import { resolveInRoot } from "../../sys/resolve-in-root.ts";
-import type { FoundContainer } from "../containers/find-container.ts";
+import type { FoundContainer } from "../containers/container-of-name.ts";
 
 /** A container's merged tree as one tar, as `docker export` writes it: without an entry for the root. */
 export async function* exportContainer(

@@ -19,6 +19,6 @@ export interface ImageLayer extends ReadableLayer {
   identity(): string | null;
   /** As `entries`, read at once: layers that are asked one after the other are read beside each other. */
   readEntries(signal?: AbortSignal): Promise<LayerEntries>;
-  /** Reads the layer once, in the order of its tar, with the bytes of the files that are wanted. */
+  /** Reads the layer once, in the order of its tar, with the bytes of the files that are wanted (see `PassedEntry`). */
   pass(wants: Wants, signal?: AbortSignal): AsyncIterable<PassedEntry>;
 }

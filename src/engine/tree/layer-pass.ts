@@ -10,7 +10,7 @@ import { zeros } from "./zeros.ts";
 export interface PassedEntry extends LayerEntry {
   /**
    * The bytes of a wanted file, holes as zeros; null for what was not wanted. To be read before the next entry is asked
-   * for: what is left then is passed over.
+   * for: what is left then is passed over. A chunk is valid until the next one is asked for.
    */
   readonly content: AsyncIterable<Buffer> | null;
 }
@@ -171,8 +171,7 @@ class Events implements TarHandler {
   payload(bytes: Buffer, position: number): void {
     this.#meter?.payload(bytes);
     if (!this.#isWanted) return;
-    // The chunk that they are part of may be used again while they are still looked at.
-    this.#queue.push({ kind: "bytes", hole: position - this.#end, bytes: Buffer.from(bytes) });
+    this.#queue.push({ kind: "bytes", hole: position - this.#end, bytes });
     this.#end = position + bytes.length;
   }
 

@@ -9,6 +9,7 @@ import { classifyEntry, cleanPath, pathKey } from "../../union/entry-path.ts";
 import { cutRange, type WholeRange } from "../../view/content-range.ts";
 import type { LayerEntries, LayerEntry } from "../../view/merged-tree.ts";
 import type { CallOptions } from "../engine.ts";
+import { copiedChunks } from "./copied-chunks.ts";
 import type { IndexCache } from "./layer-index/cache.ts";
 import { indexedContent, keepFile, keptFile, MAX_KEPT_FILE } from "./layer-index/content.ts";
 import { canRestart, inflateAll } from "./layer-index/inflate.ts";
@@ -77,7 +78,7 @@ export async function* layerContent(
   const wants: Wants = (_, name) => name.equals(storedName);
   if (cache === null) {
     for await (const { content } of layerPass(layer, wants, options)) {
-      if (content !== null) return yield* cutRange(content, range);
+      if (content !== null) return yield* copiedChunks(cutRange(content, range));
     }
     return;
   }
@@ -85,7 +86,8 @@ export async function* layerContent(
   const kept: Buffer[] = [];
   for await (const { entry, content } of layerPass(layer, wants, options)) {
     if (content === null) continue;
-    for await (const chunk of cutRange(entry.size <= MAX_KEPT_FILE ? collecting(content, kept) : content, range))
+    const chunks = copiedChunks(content);
+    for await (const chunk of cutRange(entry.size <= MAX_KEPT_FILE ? collecting(chunks, kept) : chunks, range))
       yield chunk;
   }
   const isRestartable = canRestartIn(layer) && recordedPoints(cache, layer) !== null;

@@ -6,6 +6,7 @@ import { contentOf, walk } from "../../view/lookup.ts";
 import type { LayerEntry, MergedTree } from "../../view/merged-tree.ts";
 import { mergeLayers } from "../../view/merged-tree.ts";
 import type { FileNode, PlacedNode } from "../../view/node.ts";
+import { copiedChunks } from "./copied-chunks.ts";
 import type { ImageLayer } from "./image-layer.ts";
 
 /** One version of a file, as a layer holds it. */
@@ -129,7 +130,7 @@ async function* scanLayer<R>(
     const path = pathOf(nameKey(entry.name));
     const { size, mode, uid, gid } = entry;
     const version = { path, layer: index, diffID: layer.diffID, size, mode, uid, gid };
-    found.set(keyOf(storedName), { path, result: await handlers.file(version, content) });
+    found.set(keyOf(storedName), { path, result: await handlers.file(version, copiedChunks(content)) });
   }
   const files = Array.from(found, ([stored, { path, result }]) => {
     return { stored, path: path.toString("latin1", 1), result };

@@ -40,6 +40,9 @@ export function storedLayers(stores: Stores, image: StoredImage): ImageLayer[] {
 /** Reads, and tells where the image was removed meanwhile. */
 type Reading = <T>(open: () => AsyncIterable<T>) => AsyncGenerator<T>;
 
+/** Several layers are passed at the same time. */
+const READ_SIZE = 128 * 1024;
+
 /** A layer's records are written once, aside, and renamed: another inode, size or time is another file. */
 function fileIdentity(path: string): string | null {
   const stats = statSync(path, { bigint: true, throwIfNoEntry: false });
@@ -63,10 +66,13 @@ async function* storedPass(
   reading: Reading,
 ): AsyncGenerator<PassedEntry> {
   const rootFd = openPlainDirectory(directory);
+  const buffer = Buffer.allocUnsafeSlow(READ_SIZE);
+  const contentOf = (entry: TarEntry, name: Buffer): AsyncIterable<Buffer> =>
+    reading(() => fileContent(readLayerFile(rootFd, name, buffer), name, entry));
   try {
     for await (const { entry, storedName } of storedEntries(tarSplit)) {
       const isWanted = holdsFile(entry) && wants(entry, storedName);
-      yield { entry, storedName, content: isWanted ? reading(() => fileContent(rootFd, storedName, entry)) : null };
+      yield { entry, storedName, content: isWanted ? contentOf(entry, storedName) : null };
     }
   } finally {
     close(rootFd);
@@ -79,9 +85,9 @@ function holdsFile({ kind, linkname }: TarEntry): boolean {
 }
 
 /** No more than the entry has, whatever became of the file; of a link the size is not known here. */
-async function* fileContent(rootFd: number, name: Buffer, { kind, size }: TarEntry): AsyncGenerator<Buffer> {
+async function* fileContent(chunks: Iterable<Buffer>, name: Buffer, { kind, size }: TarEntry): AsyncGenerator<Buffer> {
   let found = 0;
-  for (const bytes of readLayerFile(rootFd, name)) {
+  for (const bytes of chunks) {
     found += bytes.length;
     if (kind === "file" && found > size) break;
     yield bytes;

@@ -1,6 +1,7 @@
 import { decompress } from "../../compression/decompress.ts";
 import { cutRange } from "../../view/content-range.ts";
 import type { ReadableLayer } from "../../view/view.ts";
+import { copiedChunks } from "./copied-chunks.ts";
 import { passTar } from "./layer-pass.ts";
 import { storedNames } from "./layer-stream.ts";
 
@@ -15,7 +16,8 @@ export function tarLayer(open: () => AsyncIterable<Uint8Array>): ReadableLayer {
     entries: () => passTar(decompress(open()), storedNames(), () => false, undefined),
     async *content(storedName, range) {
       const entries = passTar(decompress(open()), storedNames(), (_, name) => name.equals(storedName), undefined);
-      for await (const { content } of entries) if (content !== null) return yield* cutRange(content, range);
+      for await (const { content } of entries)
+        if (content !== null) return yield* cutRange(copiedChunks(content), range);
     },
   };
 }

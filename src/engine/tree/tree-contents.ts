@@ -17,7 +17,9 @@ const ZEROS = Buffer.alloc(READ_SIZE);
  * that is wanted. What a layer has in another order than the tree is kept in a file without a name until its turn.
  */
 export interface TreeContents extends AsyncDisposable {
-  /** To be asked once for each inode, in the order of `walk`. Fails with CORRUPT_STORE where the size is not the node's. */
+  /**
+   * To be asked once for each inode, in the order of `walk`. A chunk is valid until the next one is asked for. Fails with CORRUPT_STORE where the size is not the node's.
+   */
   read(file: PlacedNode<FileNode>): AsyncGenerator<Buffer>;
 }
 
@@ -74,6 +76,7 @@ class Contents implements TreeContents {
   readonly #open = new Map<number, AsyncIterator<NamedContent>>();
   readonly #done = new Set<number>();
   readonly #kept = new Map<string, Extent>();
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_SIZE);
   #spool: SpoolFile | null = null;
   #spooled = 0;
 
@@ -158,7 +161,7 @@ class Contents implements TreeContents {
     if (extent === undefined || this.#spool === null) return;
     const { file } = this.#spool;
     for (let done = 0; done < extent.length; ) {
-      const buffer = Buffer.allocUnsafe(Math.min(READ_SIZE, extent.length - done));
+      const buffer = this.#buffer.subarray(0, extent.length - done);
       const { bytesRead } = await file.read(buffer, 0, buffer.length, extent.offset + done);
       // What follows the last byte that was written is a hole.
       const bytes = bytesRead === 0 ? buffer.fill(0) : buffer.subarray(0, bytesRead);

@@ -1,29 +1,6 @@
+import { command, type Difference, type SessionCommand, usage } from "./command.ts";
 import * as images from "./images.ts";
 
-/** A command line that is given to docker and to layerfs. */
-export interface SessionCommand {
-  readonly argv: readonly string[];
-  /** What layerfs is given where it spells it otherwise. */
-  readonly layerfs?: readonly string[];
-  /** What docker says here, so that the session does not go another way unseen. */
-  readonly says?: string;
-  /** Why layerfs does not do the same, or say it in the same words. Without it status and words are equal. */
-  readonly differs?: Difference;
-}
-
-interface Difference {
-  readonly reason: string;
-  /** What differs; a status that is not told must be equal. */
-  readonly words?: true;
-  readonly status?: readonly [docker: readonly number[], layerfs: number];
-}
-
-/** docker ends with 1 or 125, depending on who finds the mistake. */
-const usage: Difference = {
-  reason: "a command line that cannot be right ends with status 2 everywhere in layerfs, so that a script can tell",
-  words: true,
-  status: [[1, 125], 2],
-};
 const grammar: Difference = {
   reason: "the message quotes the name, and says what is expected in its place",
   words: true,
@@ -33,10 +10,6 @@ const short = (id: string): string => id.slice("sha256:".length, "sha256:".lengt
 const [one, two, running, parent] = [images.one, images.two, images.running, images.parent].map((image) =>
   short(images.idOf(image)),
 ) as [string, string, string, string];
-
-function command(line: string, more: Omit<SessionCommand, "argv"> = {}): SessionCommand {
-  return { argv: line.split(" "), ...more };
-}
 
 /** On two stores that were filled apart; `FILE` names are those of the archives. */
 export const firstPart: readonly SessionCommand[] = [

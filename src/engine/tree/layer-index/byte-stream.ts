@@ -46,6 +46,14 @@ export class ByteWriter {
     this.#length += value.length;
   }
 
+  /** Text as UTF-8. */
+  text(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.number(length);
+    this.#reserve(length);
+    this.#length += this.#buffer.write(value, this.#length, "utf8");
+  }
+
   /** Text of which each character is a byte. */
   latin1(value: string): void {
     this.number(value.length);
@@ -104,7 +112,11 @@ export class ByteReader {
 
   /** Bytes as UTF-8. */
   text(): string {
-    return this.bytes().toString();
+    const length = this.number();
+    if (length === 0) return "";
+    const text = this.#buffer.toString("utf8", this.position, this.position + length);
+    this.position += length;
+    return text;
   }
 
   latin1(): string {

@@ -4,6 +4,7 @@ import { LayerfsError, printable } from "../../../core/errors.ts";
 import type { Layer } from "../../../core/image.ts";
 import type { DataRun } from "../../../tar/entry.ts";
 import { cutRange, type WholeRange } from "../../../view/content-range.ts";
+import { copiedChunks } from "../copied-chunks.ts";
 import { zeros } from "../zeros.ts";
 import type { IndexCache } from "./cache.ts";
 import type { IndexedEntry } from "./entry-codec.ts";
@@ -61,7 +62,7 @@ function payloadFrom(layer: Layer, offset: number, length: number, cache: IndexC
   const stored = storedFrom(layer, point.at);
   if (stored === null) return null;
   const skipped = offset - point.out;
-  return copied(cutRange(inflateFrom(buffers(stored), point), { start: skipped, end: skipped + length - 1 }));
+  return copiedChunks(cutRange(inflateFrom(buffers(stored), point), { start: skipped, end: skipped + length - 1 }));
 }
 
 async function* check(layer: Layer, { entry, checksum }: IndexedEntry, payload: AsyncIterable<Buffer>) {
@@ -97,9 +98,4 @@ async function* withHoles(payload: AsyncIterable<Buffer>, runs: readonly DataRun
     }
   }
   yield* zeros(size - position);
-}
-
-/** The inflater uses its memory again. */
-async function* copied(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  for await (const chunk of source) yield Buffer.from(chunk);
 }

@@ -85,8 +85,8 @@ function encode(writer: ByteWriter, { entry, payloadOffset, checksum }: IndexedE
   writer.number(entry.mode);
   writer.signed(entry.uid);
   writer.signed(entry.gid);
-  writer.bytes(Buffer.from(entry.uname));
-  writer.bytes(Buffer.from(entry.gname));
+  writer.text(entry.uname);
+  writer.text(entry.gname);
   writer.signed(entry.mtime.seconds);
   writer.number(entry.mtime.nanoseconds);
   writer.number(entry.size);

@@ -4,7 +4,7 @@ import type { ByteReader, ByteWriter } from "./byte-stream.ts";
 export function encodeXattrs(writer: ByteWriter, xattrs: ReadonlyMap<string, Buffer>): void {
   writer.number(xattrs.size);
   for (const [key, value] of xattrs) {
-    writer.bytes(Buffer.from(key));
+    writer.text(key);
     writer.bytes(value);
   }
 }

@@ -1,5 +1,5 @@
 import type { Container } from "../../container/container.ts";
-import { resolveContainer } from "../../container/resolve.ts";
+import { findContainer, resolveContainer } from "../../container/resolve.ts";
 import { isLayerfsError, LayerfsError, printable } from "../../core/errors.ts";
 import { resolveImage } from "../../image/resolve.ts";
 import { parseSourceName } from "../../source/source-name.ts";
@@ -19,23 +19,20 @@ export interface FoundContainer {
  * The container that a text names: null where it is an image's name or a source's, or shall be one. Fails with NOT_FOUND
  * where neither has it, AMBIGUOUS for the beginning of several containers' ids.
  */
-export async function findContainer(
+export async function containerOfName(
   { text, reading }: StackFinder,
   type: TreeType | undefined,
 ): Promise<FoundContainer | null> {
   if (type === "image") return null;
   if (type === undefined && (parseSourceName(text) !== null || parseDockerRoot(text) !== null)) return null;
   const stores = await reading();
-  try {
-    return { stores, container: resolveContainer(stores, text) };
-  } catch (error) {
-    if (type === "container" || !isLayerfsError(error, "NOT_FOUND")) throw error;
-    if (isImage(stores, text)) return null;
-    throw new LayerfsError("NOT_FOUND", `No such container: ${printable(text)}`, {
-      hint: "no image has that name either",
-      cause: error,
-    });
-  }
+  if (type === "container") return { stores, container: resolveContainer(stores, text) };
+  const container = findContainer(stores, text);
+  if (container !== null) return { stores, container };
+  if (isImage(stores, text)) return null;
+  throw new LayerfsError("NOT_FOUND", `No such container: ${printable(text)}`, {
+    hint: "no image has that name either",
+  });
 }
 
 function isImage({ images }: Stores, text: string): boolean {
