@@ -1,7 +1,8 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { LayerfsError } from "../core/errors.ts";
 import { MAX_LOWERS } from "../sys/overlay.ts";
+import { isPresent } from "../sys/plain-path.ts";
 import type { CreateOptions, DriverContext, DriverEntry, LayerPlace, PlanOptions, StorageDriver } from "./driver.ts";
 import { fileSystemName } from "./filesystem-names.ts";
 import {
@@ -228,7 +229,7 @@ function plan(home: string, id: string, options: PlanOptions, userNamespace: boo
   const { directory, lowers } = place(home, id);
   const { target, readOnly } = options;
   const { committed, work } = layerPaths(home, id);
-  if (!readOnly && existsSync(committed)) {
+  if (!readOnly && isPresent(committed)) {
     throw new LayerfsError("CONFLICT", `overlay2 layer ${id} is sealed: it can only be mounted read-only`);
   }
   // overlayfs demands two directories, and a lone layer hides nothing.
@@ -273,7 +274,7 @@ function data(home: string, id: string): Record<string, string> {
 /** A layer without `lower` is a lowest one, and those have no work directory. */
 function requireLower(home: string, id: string): void {
   const { lower, work } = layerPaths(home, id);
-  if (existsSync(lower) || !existsSync(work)) return;
+  if (isPresent(lower) || !isPresent(work)) return;
   throw new LayerfsError("CORRUPT_STORE", `${lower} is missing, so what lies below the layer is not known`, {
     hint: "load the image again",
   });

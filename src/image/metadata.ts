@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Digest, parseDigest } from "../core/digest.ts";
 import { isLayerfsError, LayerfsError } from "../core/errors.ts";
 import { readNames } from "../layer/records.ts";
 import { fsyncDirectory, writeFileDurably } from "../sys/durable.ts";
+import { isPresent } from "../sys/plain-path.ts";
 import { readIfThere } from "../sys/read-if-there.ts";
 import { contentPath, type ImageLayout, metadataPath } from "./layout.ts";
 
@@ -22,7 +23,7 @@ export function readParents(layout: ImageLayout): Map<Digest, Digest> {
     const id = parseDigest(`sha256:${name}`);
     const text = readIfThere(join(metadataPath(layout, id), PARENT));
     // What is left of the records of an image that is gone makes it nobody's child.
-    if (text !== null && existsSync(contentPath(layout, id))) parents.set(id, parseParent(layout, id, text));
+    if (text !== null && isPresent(contentPath(layout, id))) parents.set(id, parseParent(layout, id, text));
   }
   return parents;
 }
@@ -35,7 +36,7 @@ export function writeParent(layout: ImageLayout, id: Digest, parent: Digest): vo
 /** Takes away the records of images that are not there; the caller makes sure that none is on its way. */
 export function removeStrayRecords(layout: ImageLayout): void {
   for (const name of readNames(layout.metadata)) {
-    if (!existsSync(join(layout.content, name))) rmSync(join(layout.metadata, name), { recursive: true, force: true });
+    if (!isPresent(join(layout.content, name))) rmSync(join(layout.metadata, name), { recursive: true, force: true });
   }
 }
 

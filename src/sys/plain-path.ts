@@ -94,6 +94,11 @@ export function readPlainLink(path: string): string | null {
   }
 }
 
+/** Whether anything has the path, for whoever may see it: node:fs's `existsSync` forgets what capabilities allow. */
+export function isPresent(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
 /** Opens a directory; the caller closes it. Where it is absent: `systemError`. */
 export function openPlainDirectory(path: string): number {
   const fd = tryOpenat2(AT_FDCWD, Buffer.from(path), O_RDONLY | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS);

@@ -154,8 +154,9 @@ async function runAll(commands: (output: string) => string[][], reader: readonly
   ];
   const work = async (): Promise<void> => {
     for (let command = todo.shift(); command !== undefined; command = todo.shift()) {
-      const { status, stderr } = await startProcess(program, [...words, ...command], {}).ended;
+      const { status, stdout, stderr } = await startProcess(program, [...words, ...command], {}).ended;
       expect({ command, status, stderr }).toEqual({ command, status: 0, stderr: "" });
+      if (command.includes("check")) expect(stdout).toContain(": 0 damaged, 0 unreferenced\n");
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));

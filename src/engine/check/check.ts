@@ -82,14 +82,11 @@ function begin(stores: Stores, { quick = false, signal }: CheckOptions): StackCh
     users ??= namesByLayer(stores);
     return users.get(chainID) ?? [];
   };
-  return { stores, findings: findings(usersOf), checked: new Set(), quick, seesMarks: seesMarks(stores), signal };
+  return { stores, findings: findings(usersOf), checked: new Set(), quick, seesTrusted: seesTrustedXattrs(), signal };
 }
 
-function seesMarks({ layers }: Stores): boolean {
-  return layers.driver.traits.layerForm !== "overlay-dir" || seesTrustedXattrs();
-}
-
-const UNSEEN_MARKS = "marks of opaque directories were not compared: reading them takes CAP_SYS_ADMIN, as root has it";
+const UNSEEN =
+  "trusted. attributes and marks of opaque directories were not compared: reading them takes CAP_SYS_ADMIN, as root has it";
 
 /** Returns the chainIDs of its layers, null where they are not known. An image that is removed meanwhile is as none. */
 async function checkImage(check: StackCheck, id: Digest): Promise<Digest[] | null> {
@@ -120,6 +117,6 @@ function namesByLayer(stores: Stores): ReadonlyMap<Digest, readonly string[]> {
   }
 }
 
-function resultOf({ findings: found, checked, seesMarks }: StackCheck, images: number): CheckResult {
-  return { images, layers: checked.size, unseen: seesMarks ? [] : [UNSEEN_MARKS], findings: found.list };
+function resultOf({ findings: found, checked, seesTrusted }: StackCheck, images: number): CheckResult {
+  return { images, layers: checked.size, unseen: seesTrusted ? [] : [UNSEEN], findings: found.list };
 }

@@ -27,6 +27,8 @@ export interface NodeRules {
   readonly owners: boolean;
   /** False for a copy that dockerd may have made, which leaves attributes of `user.` out. */
   readonly allXattrs: boolean;
+  /** False where `trusted.` attributes cannot be read. */
+  readonly seesTrusted: boolean;
 }
 
 /** The type first; if that differs, nothing else is compared. */
@@ -74,8 +76,8 @@ function xattrDifferences(node: TreeNode, { dirfd, name }: NodePlace, rules: Nod
 }
 
 /** dockerd sets the owner once more for a hard link, which clears the capabilities of the file. */
-function mayBeLeftOut(node: TreeNode, key: string, { owners, allXattrs }: NodeRules): boolean {
-  if (!owners) return true;
+function mayBeLeftOut(node: TreeNode, key: string, { owners, allXattrs, seesTrusted }: NodeRules): boolean {
+  if (!owners || (!seesTrusted && key.startsWith("trusted."))) return true;
   return key === "security.capability" ? node.kind !== "directory" && node.names > 1 : !allXattrs;
 }
 

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { listContainers } from "../../container/container.ts";
 import type { Digest } from "../../core/digest.ts";
@@ -10,6 +9,7 @@ import { type ContainerRecord, readContainerRecord } from "../../layer/container
 import { layerDirectory } from "../../layer/layout.ts";
 import { listLeases } from "../../layer/lease.ts";
 import { listChainIDs, listRemoving, readCacheID, readNames, readParent } from "../../layer/records.ts";
+import { isPresent } from "../../sys/plain-path.ts";
 import { readIfThere } from "../../sys/read-if-there.ts";
 import type { Stores } from "../stores.ts";
 import type { Findings } from "./findings.ts";
@@ -44,14 +44,14 @@ export function checkContainers(stores: Stores, findings: Findings): (Digest[] |
   const home = join(stores.root, "containers");
   for (const { id } of listContainers(stores)) {
     const record = join(layout.mounts, id);
-    if (existsSync(record) || !existsSync(join(home, id))) continue;
+    if (isPresent(record) || !isPresent(join(home, id))) continue;
     findings.add({
       what: `container ${id}: the record of its layers, ${record}, is missing`,
       hint: "dockerd drops this container; restore the record, or remove the container",
     });
   }
   return readNames(layout.mounts).map((id) => {
-    if (!existsSync(join(home, id))) addUnreferenced(findings, join(layout.mounts, id), "record of no container");
+    if (!isPresent(join(home, id))) addUnreferenced(findings, join(layout.mounts, id), "record of no container");
     const record = findings.attempt(() => readContainerRecord(layout, id));
     if (record === null) return null;
     checkDirectories(stores, record, findings);
@@ -104,7 +104,7 @@ export async function checkUnreferenced(stores: Stores, used: ReadonlySet<Digest
   }
   for (const path of listRemoving(layout)) addUnreferenced(findings, path, "record whose removal was interrupted");
   for (const name of readNames(stores.images.metadata).filter((id) => HEX64.test(id))) {
-    if (existsSync(join(stores.images.content, name))) continue;
+    if (isPresent(join(stores.images.content, name))) continue;
     addUnreferenced(findings, metadataPath(stores.images, `sha256:${name}` as Digest), "what is noted of no image");
   }
   await checkUnusedDirectories(stores, new Set(leases.flatMap(({ cacheIDs }) => cacheIDs)), findings);

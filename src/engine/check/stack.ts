@@ -23,7 +23,7 @@ export interface StackCheck {
   readonly checked: Set<Digest>;
   readonly quick: boolean;
   /** See `TreeCheck`. */
-  readonly seesMarks: boolean;
+  readonly seesTrusted: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -152,11 +152,11 @@ interface FilesCheck {
 }
 
 async function checkFiles(check: StackCheck, record: LayerRecord, files: FilesCheck): Promise<void> {
-  const { stores, findings, seesMarks, signal } = check;
+  const { stores, findings, seesTrusted, signal } = check;
   const { layer, stack, directory, damaged } = files;
   const form = stores.layers.driver.traits.layerForm === "overlay-dir" ? "overlay-dir" : "full-tree";
   await checkTree({
-    ...{ directory, form, facts: layer, stack, signal, seesMarks, owners: !stores.ignoreOwners },
+    ...{ directory, form, facts: layer, stack, signal, seesTrusted, owners: !stores.ignoreOwners },
     tell(path, difference) {
       if (UNREADABLE.has(difference.what)) damaged.add(record.chainID, path);
       const bytes = Buffer.from(`/${path}`, "latin1");

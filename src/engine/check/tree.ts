@@ -21,8 +21,8 @@ export interface TreeCheck {
   readonly facts: LayerFacts;
   readonly stack: StackFacts;
   readonly owners: boolean;
-  /** False where the marks of opaque directories cannot be read: then any directory may have one. */
-  readonly seesMarks: boolean;
+  /** False where `trusted.` attributes cannot be read, and so no marks of opaque directories: then any may have one. */
+  readonly seesTrusted: boolean;
   readonly signal: AbortSignal | undefined;
   /** `path` is a key. */
   readonly tell: (path: string, difference: Difference) => void;
@@ -153,18 +153,19 @@ class TreeChecker {
   }
 
   #rulesFor(path: string, node: TreeNode): Parameters<typeof compareNode>[2] {
-    const { facts, form, stack, owners } = this.#check;
+    const { facts, form, stack, owners, seesTrusted } = this.#check;
     const isOwn = facts.own.has(path);
-    if (node.kind !== "directory") return { attributes: true, mtime: true, owners, allXattrs: isOwn };
+    if (node.kind !== "directory") return { attributes: true, mtime: true, owners, allXattrs: isOwn, seesTrusted };
     if (form === "overlay-dir" || facts.recorded.has(path)) {
       // The root's time is not what the header says where dockerd has unpacked a layer.
-      return { attributes: facts.recorded.has(path), mtime: path !== "", owners, allXattrs: true };
+      return { attributes: facts.recorded.has(path), mtime: path !== "", owners, allXattrs: true, seesTrusted };
     }
     return {
       attributes: stack.recorded.has(node),
       mtime: path !== "" && !stack.stirred.has(node),
       owners,
       allXattrs: false,
+      seesTrusted,
     };
   }
 
@@ -186,7 +187,7 @@ class TreeChecker {
 
   /** Whether overlayfs shows nothing there any more. */
   #compareHidden(path: string): void {
-    const { facts, seesMarks, tell } = this.#check;
+    const { facts, seesTrusted, tell } = this.#check;
     const { root, hidden } = facts;
     const parent = parentOf(path);
     if (nodeAt(root, path) !== null || (hidden.has(parent) && nodeAt(root, parent) === null)) return;
@@ -196,7 +197,7 @@ class TreeChecker {
       const stat = tryStatat(this.#rootFd, prefix);
       if (stat === -ENOENT) break;
       if (typeof stat === "number" || !isDirectory(stat)) return;
-      if (!seesMarks || isOpaque(this.#rootFd, prefix)) return;
+      if (!seesTrusted || isOpaque(this.#rootFd, prefix)) return;
     }
     tell(path, { what: "missing", expected: "a whiteout", found: "nothing, so the layers below show" });
   }
