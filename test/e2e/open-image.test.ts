@@ -261,7 +261,11 @@ describe("openImage", () => {
     const onProgress = (event: ProgressEvent): unknown => events.push(event);
     const made = await opened(`oci:${layoutOf(gzip).write()}`, { onProgress, signal: controller.signal });
     await made.view();
-    expect(events.flatMap((event) => (event.type === "layer-done" ? [event.layer] : []))).toEqual(diffIDs);
+    const told = (type: "layer-start" | "layer-done"): string[] =>
+      events.flatMap((event) => (event.type === type ? [event.layer] : []));
+    expect(told("layer-start")).toEqual(diffIDs);
+    // Layers are read at the same time.
+    expect(told("layer-done").sort()).toEqual([...diffIDs].sort());
     controller.abort();
     await expect(made.scan({ match: "**", file: () => 1 })).rejects.toMatchObject({ code: "CANCELLED" });
   });

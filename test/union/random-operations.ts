@@ -9,6 +9,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  renameSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -89,8 +90,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
   link: { on: ["absent"], of: NODES, act: (path, from) => linkSync(from, path) },
   copy: { on: ["absent", "file"], of: ["file"], act: (path, from) => copyFileSync(from, path) },
   // mv copies where overlayfs does not rename a directory.
-  moveDirectory: { on: ["absent"], of: ["directory"], act: move },
-  move: { on: ["absent", ...NODES], of: NODES, act: move },
+  moveDirectory: { on: ["absent"], of: ["directory"], act: moveDirectory },
+  rename: { on: ["absent", ...NODES], of: NODES, act: (path, from) => renameSync(from, path) },
 };
 
 const name = fc.constantFrom("a", "b", "c");
@@ -122,7 +123,7 @@ export function settleTimes(directory: string, start: number): void {
   }
 }
 
-function move(path: Buffer, from: Buffer): void {
+function moveDirectory(path: Buffer, from: Buffer): void {
   const { status, stderr } = spawnSync("mv", ["-fT", from.toString(), path.toString()]);
   if (status !== 0) throw new Error(stderr.toString());
 }

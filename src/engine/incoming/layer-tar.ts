@@ -6,7 +6,7 @@ import { cancellable } from "../../core/cancellation.ts";
 import { type Digest, digestFromHex } from "../../core/digest.ts";
 import { LayerfsError, printable, withObject } from "../../core/errors.ts";
 import type { Extent } from "../../core/image.ts";
-import { readCompression, readExtent } from "../../source/extent.ts";
+import { readCompression, streamExtent } from "../../source/extent.ts";
 import { fromNodeError } from "../../sys/errno.ts";
 import { type TarHandler, tarReader } from "../../tar/reader.ts";
 import { type SpoolOptions, spool } from "../spool.ts";
@@ -35,7 +35,7 @@ export async function openLayerTar(input: TarInput, options: SpoolOptions): Prom
     if (stats.isDirectory()) throw new LayerfsError("INVALID_ARCHIVE", `${name}: expected a tar, found a directory`);
     const extent = { fd: file.fd, offset: 0, length: stats.size };
     if (stats.isFile() && stats.size > 0 && readCompression(extent) === "none") {
-      const diffID = await digestOf(checkedTar(cancellable(readExtent(extent, name), options.signal), name));
+      const diffID = await digestOf(checkedTar(cancellable(streamExtent(extent, name), options.signal), name));
       return { diffID, extent, [Symbol.asyncDispose]: () => file.close() };
     }
     const spooled = await spoolTar(file.createReadStream({ autoClose: false }), name, options);
