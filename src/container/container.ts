@@ -39,7 +39,10 @@ export interface ContainerStore {
   readonly holders: MountHolders;
 }
 
-const HEX64 = /^[0-9a-f]{64}$/;
+/** Other names in Docker's directories of containers are of no container. */
+export function isContainerID(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
+}
 
 /** `<root>/containers`, one directory a container. */
 export function containersDirectory(store: ContainerStore): string {
@@ -56,9 +59,7 @@ export function listContainers(store: ContainerStore): Container[] {
 
 /** Of other drivers' containers too. */
 export function listContainerIDs(store: ContainerStore): string[] {
-  return readNames(containersDirectory(store))
-    .filter((id) => HEX64.test(id))
-    .sort();
+  return readNames(containersDirectory(store)).filter(isContainerID).sort();
 }
 
 /** null where there is none. */

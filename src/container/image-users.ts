@@ -1,6 +1,6 @@
 import type { Digest } from "../core/digest.ts";
 import { listContainerRecords } from "../layer/container-records.ts";
-import { type ContainerStore, isRunning, listContainers } from "./container.ts";
+import { type ContainerStore, isContainerID, isRunning, listContainers } from "./container.ts";
 
 /** A container that stands on an image. */
 export interface ImageUser {
@@ -15,7 +15,7 @@ export interface ImageUser {
 export function imageUsers(store: ContainerStore): (image: Digest, top: Digest | null) => ImageUser[] {
   const containers = listContainers(store);
   const known = new Set(containers.map(({ id }) => id));
-  const strays = listContainerRecords(store.layers.layout).filter(({ id }) => !known.has(id));
+  const strays = listContainerRecords(store.layers.layout).filter(({ id }) => isContainerID(id) && !known.has(id));
   const stands = (parent: Digest | null, top: Digest | null): boolean => top !== null && parent === top;
   return (image, top) => [
     ...containers

@@ -4,7 +4,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  readlinkSync,
   rmSync,
   statSync,
   truncateSync,
@@ -14,6 +13,7 @@ import {
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { openFiles } from "../../test/support/open-files.ts";
 import { randomBytesOf } from "../../test/support/random.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import type { Descriptor } from "../core/descriptor.ts";
@@ -253,15 +253,9 @@ function source(content: Uint8Array, { breakAt = Number.POSITIVE_INFINITY, slow 
 
 /** The files in a directory that this process has open. */
 function openBelow(directory: string): string[] {
-  const targets = readdirSync("/proc/self/fd").map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return ""; // closed since it was listed
-      throw error;
-    }
-  });
-  return targets.filter((target) => target.startsWith(`${directory}/`)).map((target) => basename(target));
+  return openFiles()
+    .filter((target) => target.startsWith(`${directory}/`))
+    .map((target) => basename(target));
 }
 
 /** What a restart does to the state. Returns the bytes that were durable. */

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { applyToTree, collect, readTar } from "../../test/support/apply.ts";
+import { openFiles } from "../../test/support/open-files.ts";
 import { requires, root } from "../../test/support/requires.ts";
 import { scratchDirectory } from "../../test/support/scratch.ts";
 import { lines, snapshot } from "../../test/support/snapshot.ts";
@@ -188,10 +189,7 @@ describe("diffTar", () => {
       symlinkSync("big", join(directory, "l"));
     });
     // Only those of the trees: other descriptors of this process come and go meanwhile.
-    const open = (): string[] =>
-      execFileSync("ls", ["-l", `/proc/${process.pid}/fd`], { encoding: "utf8" })
-        .split("\n")
-        .filter((line) => line.includes(dirname(before)));
+    const open = (): string[] => openFiles().filter((target) => target.startsWith(dirname(before)));
     const whileReading: string[] = [];
     for await (const _ of diffTar(before, after)) {
       whileReading.push(...open());

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileS
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
+import { CACHE_VERSION } from "../../src/engine/tree/layer-index/cache.ts";
 import { openImage, type ProgressEvent } from "../../src/index.ts";
 import { fileSystem, makeFileSystem } from "../support/filesystems.ts";
 import type { TestImage } from "../support/image-builder.ts";
@@ -49,7 +50,7 @@ async function bytesPassed(source: string, cacheDirectory: string): Promise<numb
 }
 
 function records(cache: string): string[] {
-  return readdirSync(join(cache, "view-1")).sort();
+  return readdirSync(join(cache, CACHE_VERSION)).sort();
 }
 
 describe("a cache directory", () => {
@@ -58,7 +59,7 @@ describe("a cache directory", () => {
     using place = makeFileSystem("tmpfs");
     const [source, cache] = [makeSource(), join(place.directory, "cache")];
     await bytesPassed(source, cache);
-    for (const name of records(cache)) utimesSync(join(cache, "view-1", name), 1_700_000_000, 1_700_000_000);
+    for (const name of records(cache)) utimesSync(join(cache, CACHE_VERSION, name), 1_700_000_000, 1_700_000_000);
     expect(spawnSync("mount", ["-o", "remount,ro", place.directory]).status).toBe(0);
     expect(await bytesPassed(source, cache)).toBe(0);
   });
@@ -67,7 +68,7 @@ describe("a cache directory", () => {
     requiresHere(context, fileSystem("tmpfs"));
     using place = makeFileSystem("tmpfs", { size: "64K" });
     const [source, cache] = [makeSource(), join(place.directory, "cache")];
-    mkdirSync(join(cache, "view-1"), { recursive: true });
+    mkdirSync(join(cache, CACHE_VERSION), { recursive: true });
     writeFileSync(join(place.directory, "filler"), Buffer.alloc(48 << 10));
     expect(await bytesPassed(source, cache)).toBeGreaterThan(0);
     // The points to restart from are 32 KiB each and more. The file that was read is small.
@@ -89,7 +90,7 @@ describe("a cache directory", () => {
     const [source, cache] = [makeSource(), scratchDirectory()];
     await bytesPassed(source, cache);
     const name = records(cache).find((each) => each.startsWith(`${kind}-`)) ?? "";
-    const path = join(cache, "view-1", name);
+    const path = join(cache, CACHE_VERSION, name);
     const whole = readFileSync(path);
     const damaged = Buffer.from(whole);
     damaged[damaged.length >> 1]! ^= 0x40;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,6 +6,7 @@ import { smallImage } from "../support/damage.ts";
 import { fileSystem, makeFileSystem, overlay, type TestFileSystem } from "../support/filesystems.ts";
 import { dockerArchive } from "../support/image-builder.ts";
 import { type LayerfsProcess, startLayerfs } from "../support/layerfs-process.ts";
+import { openFiles } from "../support/open-files.ts";
 import { requires } from "../support/requires.ts";
 import { sampleImages } from "../support/sample-images.ts";
 import { scanStore } from "../support/scan-store.ts";
@@ -86,16 +87,5 @@ describe.each(["overlay2", "vfs"] as const)("commands that meet each other or a 
 
 /** Whether the process has a file open whose path, then or now, begins so. */
 function hasOpen(pid: number, path: string): boolean {
-  const descriptors = readdirSync(`/proc/${pid}/fd`);
-  return descriptors.some((fd) => readLinkOf(`/proc/${pid}/fd/${fd}`).startsWith(path));
-}
-
-/** Descriptors are closed while they are looked at. */
-function readLinkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
-  }
+  return openFiles(pid).some((target) => target.startsWith(path));
 }

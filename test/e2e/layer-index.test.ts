@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { CACHE_VERSION } from "../../src/engine/tree/layer-index/cache.ts";
 import { type Image, openImage, type ProgressEvent, type View } from "../../src/index.ts";
 import { tryLock } from "../../src/sys/lock.ts";
 import { dockerArchive, sha256, type TestImage } from "../support/image-builder.ts";
@@ -86,7 +87,7 @@ async function look(source: string, cacheDirectory: string): Promise<Look> {
 }
 
 function records(cache: string): string[] {
-  return readdirSync(join(cache, "view-2")).sort();
+  return readdirSync(join(cache, CACHE_VERSION)).sort();
 }
 
 function described(view: View): string[] {
@@ -205,7 +206,7 @@ describe("a layer that was changed after the first look", () => {
     const whole = gzip.stored(layer);
     cut.entries(cut.image({ ...image, layers: [layer], stored: () => whole.subarray(0, whole.length >> 1) }));
     await expect(look(`oci:${cut.write()}`, cache)).rejects.toMatchObject({ code: "INVALID_COMPRESSION" });
-    expect(existsSync(join(cache, "view-2"))).toBe(false);
+    expect(existsSync(join(cache, CACHE_VERSION))).toBe(false);
   });
 });
 
@@ -234,23 +235,23 @@ describe("the cache", () => {
   ])("makes a record anew that is %s", async (_, damage) => {
     const [source, cache] = [`oci:${layoutOf({ ...small, stored: (tar) => gzipSync(tar) })}`, scratchDirectory()];
     const first = await look(source, cache);
-    const whole = records(cache).map((name) => readFileSync(join(cache, "view-2", name)));
-    for (const name of records(cache)) damage(join(cache, "view-2", name));
+    const whole = records(cache).map((name) => readFileSync(join(cache, CACHE_VERSION, name)));
+    for (const name of records(cache)) damage(join(cache, CACHE_VERSION, name));
     const second = await look(source, cache);
     expect(described(second.view)).toEqual(described(first.view));
-    expect(records(cache).map((name) => readFileSync(join(cache, "view-2", name)))).toEqual(whole);
+    expect(records(cache).map((name) => readFileSync(join(cache, CACHE_VERSION, name)))).toEqual(whole);
   });
 
   it("is the user's alone, and holds nothing unfinished", async () => {
     const cache = join(scratchDirectory(), "made", "anew");
     await look(`docker-archive:${archiveOf(small)}`, cache);
-    expect(statSync(join(cache, "view-2")).mode & 0o777).toBe(0o700);
+    expect(statSync(join(cache, CACHE_VERSION)).mode & 0o777).toBe(0o700);
     expect(
       records(cache).filter(
         (name) => !/^(layers|points)-[0-9a-f]{64}$|^trees-[0-9a-f]{64}-number-[0-9a-f]{16}$/.test(name),
       ),
     ).toEqual([]);
-    for (const name of records(cache)) expect(statSync(join(cache, "view-2", name)).mode & 0o777).toBe(0o600);
+    for (const name of records(cache)) expect(statSync(join(cache, CACHE_VERSION, name)).mode & 0o777).toBe(0o600);
   });
 
   it("loses what dead processes and other versions of layerfs have left when somebody looks for a record", async () => {
@@ -258,12 +259,12 @@ describe("the cache", () => {
     await look(source, cache);
     mkdirSync(join(cache, "view-0"));
     writeFileSync(join(cache, "view-0/layers-0"), "old");
-    writeFileSync(join(cache, "view-2/.0011.tmp"), "of a process that was killed");
-    writeFileSync(join(cache, "view-2/.2233.tmp"), "of one that is at work");
-    using _held = tryLock(join(cache, "view-2/.2233.tmp"), "exclusive");
+    writeFileSync(join(cache, CACHE_VERSION, ".0011.tmp"), "of a process that was killed");
+    writeFileSync(join(cache, CACHE_VERSION, ".2233.tmp"), "of one that is at work");
+    using _held = tryLock(join(cache, CACHE_VERSION, ".2233.tmp"), "exclusive");
     const { bytesPassed } = await look(source, cache);
     expect(bytesPassed()).toBe(0);
-    expect(readdirSync(cache)).toEqual(["view-2"]);
+    expect(readdirSync(cache)).toEqual([CACHE_VERSION]);
     expect(records(cache).filter((name) => name.endsWith(".tmp"))).toEqual([".2233.tmp"]);
   });
 

@@ -6,17 +6,17 @@ import { type LayerfsProcess, startNode } from "../../../../test/support/layerfs
 import { randomBytesOf, randomOf } from "../../../../test/support/random.ts";
 import { scratchDirectory } from "../../../../test/support/scratch.ts";
 import { tryLock } from "../../../sys/lock.ts";
-import { indexCache } from "./cache.ts";
+import { CACHE_VERSION, indexCache } from "./cache.ts";
 
 const MAX_BYTES = 1 << 20;
 const key = (number: number): string => `${number}`.padStart(64, "0");
 
 function files(directory: string): string[] {
-  return readdirSync(join(directory, "view-2")).sort();
+  return readdirSync(join(directory, CACHE_VERSION)).sort();
 }
 
 function bytesIn(directory: string): number {
-  return files(directory).reduce((sum, name) => sum + statSync(join(directory, "view-2", name)).size, 0);
+  return files(directory).reduce((sum, name) => sum + statSync(join(directory, CACHE_VERSION, name)).size, 0);
 }
 
 /** A process that writes records of up to 100 KB, each of one byte again and again, until it has written `count`. */
@@ -39,7 +39,7 @@ describe("the cache of what passes have found", () => {
     for (const kind of ["layers", "points", "trees", "files"] as const) {
       cache.write(kind, key(1), [content.subarray(0, 30), content.subarray(30)]);
       expect(cache.read(kind, key(1))).toEqual(content);
-      const path = join(directory, "view-2", `${kind}-${key(1)}`);
+      const path = join(directory, CACHE_VERSION, `${kind}-${key(1)}`);
       const whole = readFileSync(path);
       for (let at = 0; at < whole.length; at++) {
         const damaged = Buffer.from(whole);
@@ -57,7 +57,7 @@ describe("the cache of what passes have found", () => {
   it("loses what writers that are gone have left as soon as somebody looks for a record", () => {
     const directory = scratchDirectory();
     indexCache(directory).write("trees", key(1), [Buffer.from("kept")]);
-    const [left, held] = [".0011.tmp", ".2233.tmp"].map((name) => join(directory, "view-2", name));
+    const [left, held] = [".0011.tmp", ".2233.tmp"].map((name) => join(directory, CACHE_VERSION, name));
     for (const path of [left!, held!]) closeSync(openSync(path, "w"));
     using _lock = tryLock(held!, "exclusive");
     expect(indexCache(directory).read("trees", key(1))?.toString()).toBe("kept");
@@ -94,7 +94,7 @@ describe("the cache of what passes have found", () => {
     const cache = indexCache(directory, { maxBytes: 3000 });
     const keep = (number: number, used: number): void => {
       cache.write("files", key(number), [Buffer.alloc(900, number)]);
-      utimesSync(join(directory, "view-2", `files-${key(number)}`), used, used);
+      utimesSync(join(directory, CACHE_VERSION, `files-${key(number)}`), used, used);
     };
     for (const [number, used] of [1_700_000_003, 1_700_000_001, 1_700_000_002].entries()) keep(number, used);
     // Reading it is a use.

@@ -38,7 +38,7 @@ export interface IndexCacheOptions {
 }
 
 /** Changes with every form of a record. */
-const VERSION = "view-2";
+export const CACHE_VERSION = "view-2";
 const MAGIC = Buffer.from("layerfs1");
 const HEAD_SIZE = MAGIC.length + 4;
 const DEFAULT_MAX_BYTES = 1 << 30;
@@ -48,11 +48,11 @@ const USE_MS = 60 * 60 * 1000;
 
 /** `directory` is layerfs's own cache directory; it is made when something is written. */
 export function indexCache(directory: string, { maxBytes = DEFAULT_MAX_BYTES }: IndexCacheOptions = {}): IndexCache {
-  const home = join(directory, VERSION);
+  const home = join(directory, CACHE_VERSION);
   const pathOf = (kind: RecordKind, key: string): string => join(home, `${kind}-${key}`);
   let isSwept = false;
   const sweepOnce = (): void => {
-    if (!isSwept) unlessRefused(() => removeLeft(directory, VERSION));
+    if (!isSwept) unlessRefused(() => removeLeft(directory, CACHE_VERSION));
     isSwept = true;
   };
   return {
