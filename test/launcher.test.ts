@@ -97,7 +97,7 @@ describe("the launcher in a checkout", () => {
   });
 });
 
-const flags = "--max-semi-space-size=1";
+const flags = "--max-semi-space-size=4";
 
 describe("the launcher in an installed package", () => {
   it("prefers LAYERFS_NODE, then the node of the surrounding node_modules, then the one on PATH", () => {
