@@ -2,7 +2,13 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../../core/digest.ts";
 import { type Efficiency, type EfficiencyMeter, efficiencyMeter } from "../../view/efficiency.ts";
 import { walk } from "../../view/lookup.ts";
-import { type DuplicatePath, type HiddenNode, type LayerEntries, mergeLayers } from "../../view/merged-tree.ts";
+import {
+  type DuplicatePath,
+  type HiddenNode,
+  type LayerEntries,
+  type MergedTree,
+  mergeLayers,
+} from "../../view/merged-tree.ts";
 import type { FileNode, PlacedNode } from "../../view/node.ts";
 import type { ReadOptions } from "../engine.ts";
 import type { ImageLayer } from "../tree/image-layer.ts";
@@ -87,7 +93,18 @@ interface Measured {
   readonly root: PlacedNode;
 }
 
-async function measure({ layers }: LayerStack, call: StackCall): Promise<Measured> {
+async function measure(stack: LayerStack, call: StackCall): Promise<Measured> {
+  const { tree, hiding, ...counted } = await mergeCounting(stack, call);
+  // The nodes themselves would stay in memory while contents are compared.
+  const root: PlacedNode = { path: "", node: compactTree(tree).root };
+  return { ...counted, hidden: hiding.files(root), root };
+}
+
+/** On its own, so that what dive's count needs is gone when the tree is written out. */
+async function mergeCounting(
+  { layers }: LayerStack,
+  call: StackCall,
+): Promise<Pick<Measured, "efficiency" | "sizes"> & { readonly tree: MergedTree; readonly hiding: Hiding }> {
   const meter = efficiencyMeter();
   const sizes = layers.map(() => 0);
   const hiding = new Hiding();
@@ -103,9 +120,7 @@ async function measure({ layers }: LayerStack, call: StackCall): Promise<Measure
     onDuplicate: (duplicate) => doubled.push(duplicate),
   });
   tellDuplicates(call, doubled);
-  // The nodes themselves would stay in memory while contents are compared.
-  const root: PlacedNode = { path: "", node: compactTree(tree).root };
-  return { efficiency: meter.result(), sizes, hidden: hiding.files(root), root };
+  return { efficiency: meter.result(), sizes, tree, hiding };
 }
 
 async function* metered(
