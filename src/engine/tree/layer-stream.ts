@@ -161,16 +161,16 @@ export async function* verifiedTar(
 ): AsyncGenerator<Buffer> {
   const { diffID, blobDigest } = layer;
   onProgress?.({ type: "layer-start", layer: diffID, total: layer.extent?.length ?? layer.descriptor?.size ?? 0 });
-  const points = recorder?.points ?? null;
-  // node:zlib may still hold a chunk when it asks for the next one.
-  const isReusable = points !== null || storedCompression(layer) === "none";
+  const isGzip = canRestartIn(layer);
+  // node:zlib may still hold a chunk when it asks for the next one, and makes a new one of all that it gives.
+  const isReusable = isGzip || storedCompression(layer) === "none";
   const bytes = counted(isReusable ? streamStored(layer) : layer.open(), (count) =>
     onProgress?.({ type: "layer-progress", layer: diffID, bytes: count }),
   );
   // Of a layer that is not packed one digest is enough.
   const stored =
     blobDigest === undefined || blobDigest === diffID ? bytes : verifiedByPool(bytes, blobDigest, "layer blob");
-  const tar = points === null ? decompress(stored) : inflateAll(stored, points);
+  const tar = isGzip ? inflateAll(stored, recorder?.points ?? null) : decompress(stored);
   yield* verifiedByPool(tar, diffID, "layer");
   onProgress?.({ type: "layer-done", layer: diffID, warnings: [] });
 }

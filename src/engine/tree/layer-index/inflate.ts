@@ -12,11 +12,14 @@ export function canRestart(): boolean {
 }
 
 /**
- * Inflates a gzip file of any number of members, from its start, and collects points where to begin another time. The
- * next chunk is inflated while one is in use; a chunk is valid until the next one is asked for. Fails with
+ * Inflates a gzip file of any number of members, from its start, and collects points where to begin another time, if they
+ * are wanted. The next chunk is inflated while one is in use; a chunk is valid until the next one is asked for. Fails with
  * INVALID_COMPRESSION as `decompress`.
  */
-export async function* inflateAll(stored: AsyncIterable<Buffer>, points: PointCollector): AsyncGenerator<Buffer> {
+export async function* inflateAll(
+  stored: AsyncIterable<Buffer>,
+  points: PointCollector | null,
+): AsyncGenerator<Buffer> {
   yield* inflateMembers(stored, inflater()!, { at: 0, out: 0, block: null }, points);
 }
 
