@@ -36,10 +36,10 @@ export async function measureReadings(names: readonly string[], course: LookCour
   return samples;
 }
 
-async function sampleOf(reading: Reading, store: string, { images, output }: LookCourse): Promise<ReadingSample> {
+async function sampleOf(reading: Reading, store: string, { images }: LookCourse): Promise<ReadingSample> {
   const { task, command, isReference, words, env } = reading;
   await reading.prepare?.();
   const log = join(images.work, "readings.log");
-  const cost = await measure({ words, store, daemon: null, log, output, ...(env && { env }) });
+  const cost = await measure({ words, store, daemon: null, log, ...(env && { env }) });
   return { task, command, isReference, ...cost };
 }
