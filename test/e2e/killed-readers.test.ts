@@ -191,6 +191,10 @@ function resultIn({ output }: Pick<Site, "output">): Record<string, string> {
   );
 }
 
+/** What is said of an interruption, also where the answer is asked for in JSON. */
+const IN_WORDS = "layerfs: cancelled";
+const IN_JSON = JSON.stringify({ level: "error", code: "CANCELLED", message: "cancelled" });
+
 /** In the directories that it wrote to; what a copy had to begin under another name is taken away. */
 async function expectNothingLeft(
   { temporary, output }: Site,
@@ -200,7 +204,10 @@ async function expectNothingLeft(
 ): Promise<void> {
   expect(readdirSync(temporary)).toEqual([]);
   if (signal === null && status !== 0)
-    expect({ status, stderr }).toEqual({ status: 130, stderr: "layerfs: cancelled\n" });
+    expect({ status, stderr: stderr.trim() }).toEqual({
+      status: 130,
+      stderr: reading === "compare" ? IN_JSON : IN_WORDS,
+    });
   for (const name of readdirSync(output)) {
     // Into a directory that was there, files come one by one, each whole.
     if (name === "result" && reading === INTO_DIRECTORY) expect(right.result).toMatchObject(resultIn({ output }));
