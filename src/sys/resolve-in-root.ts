@@ -1,4 +1,4 @@
-import { LayerfsError, printable } from "../core/errors.ts";
+import { pathFailure } from "../core/path-failure.ts";
 import { check, readlinkat, tryOpenat, tryOpenat2 } from "./at.ts";
 import { ENOENT, systemError } from "./errno.ts";
 import { close } from "./file.ts";
@@ -35,7 +35,7 @@ const OPEN_DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW;
  * Fails with NOT_FOUND, whose errno tells why: ENOENT, ENOTDIR, ELOOP.
  */
 export function resolveInRoot(root: number, path: Buffer, { followLast }: ResolveInRootOptions): RootPlace {
-  if (path.length === 0) throw failed("ENOENT", path);
+  if (path.length === 0) throw pathFailure("ENOENT", path);
   const above = new Descent(root);
   try {
     const todo = partsOf(path);
@@ -49,16 +49,16 @@ export function resolveInRoot(root: number, path: Buffer, { followLast }: Resolv
       const stat = statOf(above.fd, name);
       const isLast = todo.length === 0;
       if (stat?.kind === "symlink" && (followLast || !isLast)) {
-        if (++symlinks > MAX_SYMLINKS) throw failed("ELOOP", path);
+        if (++symlinks > MAX_SYMLINKS) throw pathFailure("ELOOP", path);
         const target = readlinkat(above.fd, name);
         if (target[0] === SLASH) above.leaveAll();
         todo.push(...partsOf(target));
       } else if (stat?.kind === "directory") {
         above.enter(name);
       } else if (stat === null && todo.some((rest) => rest.length > 0 && !rest.equals(HERE))) {
-        throw failed("ENOENT", path);
+        throw pathFailure("ENOENT", path);
       } else if (stat !== null && !isLast) {
-        throw failed("ENOTDIR", path);
+        throw pathFailure("ENOTDIR", path);
       } else {
         return above.place(name, stat);
       }
@@ -153,14 +153,4 @@ function partsOf(path: Buffer): Buffer[] {
     start = end + 1;
   }
   return parts.reverse();
-}
-
-const REASONS = {
-  ENOENT: "no such file or directory",
-  ENOTDIR: "not a directory",
-  ELOOP: "too many levels of symbolic links",
-} as const;
-
-function failed(errno: keyof typeof REASONS, path: Buffer): LayerfsError {
-  return new LayerfsError("NOT_FOUND", `${printable(path)}: ${REASONS[errno]}`, { errno });
 }

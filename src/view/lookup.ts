@@ -1,4 +1,4 @@
-import { LayerfsError, printable } from "../core/errors.ts";
+import { pathFailure } from "../core/path-failure.ts";
 import type { Timespec } from "../core/timespec.ts";
 import type { MergedTree } from "./merged-tree.ts";
 import type { DirectoryNode, PlacedNode, TreeNode } from "./node.ts";
@@ -40,7 +40,7 @@ const MAX_SYMLINKS = 40;
  * is none), ELOOP (more than 40 symlinks).
  */
 export function resolve(tree: MergedTree, path: Buffer, options: ResolveOptions = {}): PlacedNode {
-  if (path.length === 0) throw failed("ENOENT", path);
+  if (path.length === 0) throw pathFailure("ENOENT", path);
   const followLast = options.followLast ?? true;
   const parents: PlacedNode<DirectoryNode>[] = [{ path: "", node: tree.root }];
   const todo = parts(path.toString("latin1"));
@@ -53,16 +53,16 @@ export function resolve(tree: MergedTree, path: Buffer, options: ResolveOptions 
     }
     const at = parents.at(-1) as PlacedNode<DirectoryNode>;
     const node = at.node.children.get(name);
-    if (node === undefined) throw failed("ENOENT", path);
+    if (node === undefined) throw pathFailure("ENOENT", path);
     const place = join(at.path, name);
     if (node.kind === "directory") {
       parents.push({ path: place, node });
     } else if (node.kind === "symlink" && (followLast || todo.length > 0)) {
-      if (++symlinks > MAX_SYMLINKS) throw failed("ELOOP", path);
+      if (++symlinks > MAX_SYMLINKS) throw pathFailure("ELOOP", path);
       if (node.target.startsWith("/")) parents.length = 1;
       todo.push(...parts(node.target));
     } else if (todo.length > 0) {
-      throw failed("ENOTDIR", path);
+      throw pathFailure("ENOTDIR", path);
     } else {
       return { path: place, node };
     }
@@ -90,7 +90,7 @@ export function lstat({ node }: PlacedNode): NodeStat {
 /** The nodes in a directory by the bytes of their names. Fails as `resolve`, with ENOTDIR for what is no directory. */
 export function list(tree: MergedTree, path: Buffer): ListedNode[] {
   const start = resolve(tree, path);
-  if (start.node.kind !== "directory") throw failed("ENOTDIR", path);
+  if (start.node.kind !== "directory") throw pathFailure("ENOTDIR", path);
   return Array.from(childrenOf(start), (child) => ({
     ...child,
     name: Buffer.from(child.path.slice(child.path.lastIndexOf("/") + 1), "latin1"),
@@ -147,14 +147,4 @@ function subdirectories(node: DirectoryNode): number {
   let count = 0;
   for (const [, child] of node.children) if (child.kind === "directory") count++;
   return count;
-}
-
-const REASONS = {
-  ENOENT: "no such file or directory",
-  ENOTDIR: "not a directory",
-  ELOOP: "too many levels of symbolic links",
-} as const;
-
-function failed(errno: keyof typeof REASONS, path: Buffer): LayerfsError {
-  return new LayerfsError("NOT_FOUND", `${printable(path)}: ${REASONS[errno]}`, { errno });
 }
