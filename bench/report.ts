@@ -25,3 +25,14 @@ export function withReport(page: string, { name, markdown }: Pick<Report, "name"
   if (from === -1 || to === -1) throw new Error("the page has no place for the results");
   return page.slice(0, from + begin.length) + markdown + page.slice(to);
 }
+
+/** What a run could not measure, and why. */
+export interface NotMeasured {
+  readonly what: string;
+  readonly reason: string;
+}
+
+/** A line for each. */
+export function notMeasuredLines(missing: readonly NotMeasured[]): string[] {
+  return missing.map(({ what, reason }) => `Not measured: ${what}, because ${reason.replace(/\s+/g, " ").trim()}.`);
+}

@@ -1,6 +1,6 @@
 import { barChart } from "../chart.ts";
 import { circumstances } from "../machine.ts";
-import { pictureOf, type Report } from "../report.ts";
+import { notMeasuredLines, pictureOf, type Report } from "../report.ts";
 import { markdownTable, type Table, textTable } from "../table.ts";
 import { type ContainerResults, type ContainerRow, containerTasksOf } from "./results.ts";
 
@@ -26,17 +26,13 @@ function renderMarkdown(results: ContainerResults): string {
     "",
     ...markdownTable(tableOf(results)),
     ...(results.missing.length === 0 ? [] : [""]),
-    ...missingLines(results),
+    ...notMeasuredLines(results.missing),
     "",
   ].join("\n");
 }
 
 function renderText(results: ContainerResults): string {
-  return [...textTable(tableOf(results)), ...missingLines(results), ""].join("\n");
-}
-
-function missingLines({ missing }: ContainerResults): string[] {
-  return missing.map(({ what, reason }) => `Not measured: ${what}, because ${reason.replace(/\s+/g, " ").trim()}.`);
+  return [...textTable(tableOf(results)), ...notMeasuredLines(results.missing), ""].join("\n");
 }
 
 function tableOf({ samples }: ContainerResults): Table {

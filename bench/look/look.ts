@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { BenchmarkOptions } from "../benchmark.ts";
 import { benchFileSystem, FILE_SYSTEM, memoryDirectory } from "../file-system.ts";
 import { machineFacts } from "../machine.ts";
+import type { NotMeasured } from "../report.ts";
 import { OURS } from "../results.ts";
 import type { Lister } from "./lister.ts";
 import { containerListers } from "./listers/containers.ts";
@@ -11,7 +12,7 @@ import { installSnyk, SNYK, snykListers } from "./listers/snyk-docker-plugin.ts"
 import { umociLister } from "./listers/umoci.ts";
 import { measureListings } from "./measure-listings.ts";
 import { measureReadings } from "./measure-readings.ts";
-import type { LookResults, NotMeasured } from "./results.ts";
+import type { LookResults } from "./results.ts";
 
 /** The images that it is made for. */
 const READ = ["large", "wasteful"];

@@ -1,6 +1,6 @@
 import { type BarGroup, barChart } from "../chart.ts";
 import { circumstances } from "../machine.ts";
-import { pictureOf, type Report } from "../report.ts";
+import { notMeasuredLines, pictureOf, type Report } from "../report.ts";
 import { OURS } from "../results.ts";
 import { mebibytes, summaryCells } from "../statistics.ts";
 import { markdownTable, type Table, textTable } from "../table.ts";
@@ -31,18 +31,14 @@ function renderMarkdown(results: LookResults): string {
     "",
     ...markdownTable(listingTable(results)),
     ...(missing.length === 0 ? [] : [""]),
-    ...missing.map(({ what, reason }) => `Not measured: ${what}, because ${oneLine(reason)}.`),
+    ...notMeasuredLines(missing),
     "",
   ].join("\n");
 }
 
 function renderText(results: LookResults): string {
-  const left = results.missing.map(({ what, reason }) => `Not measured: ${what}, because ${reason}`);
+  const left = notMeasuredLines(results.missing);
   return [...textTable(readingTable(results)), "", ...textTable(listingTable(results)), ...left, ""].join("\n");
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ").trim();
 }
 
 function readingTable({ readings }: LookResults): Table {

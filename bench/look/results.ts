@@ -1,3 +1,4 @@
+import type { NotMeasured } from "../report.ts";
 import type { Machine } from "../results.ts";
 import { type Sample, type Summary, summarise } from "../statistics.ts";
 import type { WrongAnswers } from "./wrong-answers.ts";
@@ -12,11 +13,6 @@ export interface LookResults {
   readonly missing: readonly NotMeasured[];
   readonly readings: readonly ReadingSample[];
   readonly listings: readonly ListingSample[];
-}
-
-export interface NotMeasured {
-  readonly what: string;
-  readonly reason: string;
 }
 
 /** One run of a way to read an image. */
